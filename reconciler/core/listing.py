@@ -1,0 +1,137 @@
+"""What the reading verbs answer with: the registry's models, one entity in full, and its trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.state import Hold, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """One model of the registry.
+
+    Attributes:
+        address: Its address.
+        kind: Its provider's kind, empty where nobody registered the provider.
+        is_active: Whether it is usable: its own activity and its provider's.
+        hold: Why it is not active though it should be, or nothing.
+        status: What verification says.
+        last_verified: When it last answered well.
+        parameters: The parameter set's name and values, `name` first.
+        prompt_template: The template's name, if it has one.
+        managed_by: The source that owns it, `None` where nobody does.
+        labels: Its labels.
+        mode: What it is for: chat, embedding, …
+    """
+
+    address: Address
+    kind: str
+    is_active: bool
+    hold: Hold | None
+    status: Status
+    last_verified: datetime | None
+    parameters: Mapping[str, Any]
+    prompt_template: str | None
+    managed_by: str | None
+    labels: Mapping[str, str]
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntity:
+    """One entity in full.
+
+    Attributes:
+        address: Its address.
+        spec: What the database holds of it.
+        is_active: Its own `is_active`.
+        usable: For a model: its own activity and its provider's; else the same as `is_active`.
+        hold: A model's hold.
+        managed_by: The source that owns it.
+        file: Where its source said so last.
+        line: The line there.
+        created_at: When the row was made.
+        updated_at: When the row was last changed.
+        used_by: Models that use it, sorted: for parameters, templates and providers.
+        status: For a model, what verification says.
+        outcome: For a model, the last outcome.
+        detail: For a model, what the last probe said.
+        last_verified: For a model, when it last answered well.
+    """
+
+    address: Address
+    spec: Spec
+    is_active: bool
+    usable: bool
+    hold: Hold | None
+    managed_by: str | None
+    file: str | None
+    line: int | None
+    created_at: datetime
+    updated_at: datetime
+    used_by: tuple[str, ...] = ()
+    status: Status | None = None
+    outcome: Outcome | None = None
+    detail: str = ""
+    last_verified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the audit trail, written by the database itself.
+
+    Attributes:
+        id: Its number; higher is later within one transaction.
+        at: When.
+        transaction: The database's transaction number.
+        run: The run that did it, `None` for a hand edit.
+        source: The source of that run.
+        database_user: Who was connected.
+        actor: Who the caller claimed to be.
+        application: The connection's application name.
+        client: The client's network address, `None` on a local socket.
+        action: `insert`, `update` or `delete`.
+        address: What was changed.
+        before: The fields before, only those that changed for an update.
+        after: The fields after, only those that changed for an update.
+        cause: Why a run did it: `files`, `drift` or `both`.
+        reason: What a person gave as the reason.
+    """
+
+    id: int
+    at: datetime
+    transaction: int
+    run: int | None
+    source: str | None
+    database_user: str
+    actor: str | None
+    application: str | None
+    client: str | None
+    action: str
+    address: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    cause: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One recorded run: an apply that wrote, or one that failed in the database."""
+
+    id: int
+    source: str
+    started_at: datetime
+    finished_at: datetime | None
+    succeeded: bool
+    revision: str | None
+    actor: str | None
+    summary: Mapping[str, int]
+    digest: str | None
+    error: str | None
