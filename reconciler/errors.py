@@ -77,13 +77,17 @@ class EmbeddedServerError(ProviderConfigError):
 
 
 class RefusedError(ProviderConfigError):
-    """A safety rule or an ownership conflict stands against the plan; nothing was written."""
+    """A safety rule or an ownership conflict stands against the plan; nothing was written.
+
+    ``refusals`` holds each `reconciler.core.changes.Refusal`, ``plan`` the whole plan, to be shown.
+    """
 
     code = "refused"
     exit_status = 3
 
-    def __init__(self, refusals: Sequence[Any]) -> None:
+    def __init__(self, refusals: Sequence[Any], *, plan: Any = None) -> None:
         self.refusals = tuple(refusals)
+        self.plan = plan
         super().__init__("The plan is refused: " + "; ".join(refusal.message for refusal in self.refusals))
 
 

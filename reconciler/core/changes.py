@@ -28,8 +28,12 @@ class Create:
 
     address: Address
     cause: Cause
-    fields: tuple[FieldChange, ...]
     desired: Desired
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """Every field that is set; derived, for a first apply creates tens of thousands."""
+        return tuple(FieldChange(name, None, value) for name, value in sorted(self.desired.spec.items()))
 
 
 @dataclass(frozen=True, slots=True)

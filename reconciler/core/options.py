@@ -1,4 +1,4 @@
-"""What a caller asks of a plan or an apply, as values. Each option means one thing, whatever the others say."""
+"""What a caller asks of a plan or an apply, as values; no option changes what another means."""
 
 from __future__ import annotations
 

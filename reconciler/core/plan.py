@@ -25,6 +25,11 @@ class Bookkeeping:
     noted: tuple[Desired, ...] = ()
     forgotten: tuple[Address, ...] = ()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to note."""
+        return bool(self.noted or self.forgotten)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -78,7 +83,8 @@ class Applied:
         counts: Rows written, by action.
         verification: What the probes found afterwards.
         seconds: How long each stage took: `load`, `plan`, `apply`, `verify`.
-        skipped_verification: Why nothing was verified, or nothing.
+        touched: The active models that are worth verifying now: changed themselves, or in what they are
+            made of.
     """
 
     plan: Plan
@@ -86,3 +92,4 @@ class Applied:
     counts: Mapping[str, int]
     verification: tuple[Result, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    touched: frozenset[Address] = frozenset()

@@ -68,7 +68,8 @@ class ParameterRule:
         maximum: The greatest value; `exclusive_maximum` where it is itself refused.
         max_items: For lists: how many at the most.
         choices: For words: the ones it takes.
-        supported: False where the kind does not take the field.
+        supported: False where the kind does not take the field. A range beside it names the values that are
+            harmless, being what the kind does anyway (a reasoning model's temperature of 1).
     """
 
     wire: str = ""

@@ -1,0 +1,148 @@
+"""Making the plan: the comparison, what is left out of it, what stands against it, and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.changes import Change, Create, Deactivate, Refusal
+from reconciler.core.diff import Diff, diff
+from reconciler.core.options import PlanOptions
+from reconciler.core.plan import Bookkeeping, Plan, action_of
+from reconciler.core.policy import check_acknowledgements, refusals
+from reconciler.core.problem import Place
+from reconciler.core.state import Desired, DesiredState, RegistryState
+
+
+def make_plan(desired: DesiredState, registry: RegistryState, options: PlanOptions) -> Plan:
+    """What `apply` would do with these files on this database.
+
+    Raises:
+        UsageError: An acknowledgement names no safety rule.
+    """
+    check_acknowledgements(options.accept)
+    found = diff(
+        desired.entities, registry.applied, registry.observed, source=options.source, adopt=options.adopt
+    )
+    changes, deferred = _deferred(found.changes, defer=options.no_deactivate)
+    against = refusals(changes, found.conflicts, desired, registry, accept=options.accept)
+    plan = Plan(
+        source=options.source,
+        revision=desired.identity.revision,
+        changes=changes,
+        deferred=deferred,
+        unchanged=found.unchanged,
+        refusals=against,
+        problems=desired.problems,
+        used_by=_used_by(changes, registry),
+        bookkeeping=Bookkeeping(found.noted, found.forgotten),
+    )
+    return replace(plan, digest=plan_digest(plan))
+
+
+def make_drift(registry: RegistryState, *, source: str) -> Plan:
+    """What would bring the database back to what was applied, whatever the files say by now."""
+    wanted = {
+        address: Desired(address, last.spec, last.active, Place(last.file, last.line, 1))
+        for address, last in registry.applied.items()
+        if last.active or address in registry.observed
+    }
+    found: Diff = diff(wanted, registry.applied, registry.observed, source=source)
+    plan = Plan(
+        source=source,
+        revision=None,
+        changes=found.changes,
+        deferred=(),
+        unchanged=found.unchanged,
+        refusals=(),
+        problems=(),
+        used_by=_used_by(found.changes, registry),
+    )
+    return replace(plan, digest=plan_digest(plan))
+
+
+def _deferred(changes: Sequence[Change], *, defer: bool) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    if not defer:
+        return tuple(changes), ()
+    kept = tuple(change for change in changes if not isinstance(change, Deactivate))
+    return kept, tuple(change for change in changes if isinstance(change, Deactivate))
+
+
+def _used_by(changes: Sequence[Change], registry: RegistryState) -> dict[Address, int]:
+    """How many models will use each changed set and template, those of other owners included."""
+    shared = {change.address for change in changes if change.address.kind in {"parameters", "template"}}
+    if not shared:
+        return {}
+    specs: dict[Address, Mapping[str, Any]] = {
+        address: have.spec for address, have in registry.observed.items() if address.kind == "model"
+    }
+    for change in changes:
+        if change.address.kind == "model" and change.desired is not None:
+            specs[change.address] = change.desired.spec
+    counts: Counter[Address] = Counter()
+    for spec in specs.values():
+        counts.update(_references(spec))
+    return {address: counts[address] for address in shared}
+
+
+def _references(spec: Mapping[str, Any]) -> Iterable[Address]:
+    yield Address("parameters", spec["parameters"])
+    if "prompt_template" in spec:
+        yield Address("template", spec["prompt_template"])
+
+
+def touched(plan: Plan, desired: DesiredState) -> frozenset[Address]:
+    """The models that an apply touched: their own row, or what they are made of."""
+    changed = {change.address for change in plan.changes if change.desired is not None}
+    return frozenset(
+        address
+        for address, entity in desired.entities.items()
+        if address.kind == "model"
+        and entity.active
+        and (
+            address in changed
+            or Address("provider", address.provider) in changed
+            or Address("parameters", entity.spec["parameters"]) in changed
+            or Address("template", entity.spec.get("prompt_template", "")) in changed
+        )
+    )
+
+
+def plan_digest(plan: Plan) -> str:
+    """sha256, hexadecimal, over the source, the changes and the refusals in canonical form."""
+    digest = hashlib.sha256(plan.source.encode())
+    for group in (plan.changes, plan.deferred):
+        digest.update(b"\x00changes")
+        for change in group:
+            digest.update(canonical(_change_parts(change)))
+    for refusal in plan.refusals:
+        digest.update(canonical(_refusal_parts(refusal)))
+    return digest.hexdigest()
+
+
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces: same value, same bytes.
+
+    >>> canonical({"b": 1, "a": 0.5})
+    b'{"a":0.5,"b":1}'
+    """
+    return _encoder.encode(value).encode()
+
+
+def _change_parts(change: Change) -> list[Any]:
+    parts = [action_of(change), str(change.address), change.cause]
+    if isinstance(change, Create):
+        return [*parts, change.desired.active, dict(change.desired.spec)]
+    return [*parts, change.fields]
+
+
+def _refusal_parts(refusal: Refusal) -> list[str]:
+    return [refusal.rule, refusal.message, refusal.accept]

@@ -1,0 +1,238 @@
+"""Writing a plan: one COPY into a temporary table, then set-based statements, whatever the plan's size.
+
+Every update carries the version (`xmin`) of the row that the plan was made on; where a count differs from the
+plan's, someone was in between, and the whole transaction is given up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, assert_never
+
+from reconciler.core.address import LEVELS, Address, EntityKind
+from reconciler.core.changes import Activate, Adopt, Cause, Change, Create, Deactivate, Update
+from reconciler.core.plan import Plan
+from reconciler.core.state import Desired, Observed
+from reconciler.store.columns import TABLES, EntityTable, record_sql
+from reconciler.store.session import Connection, StaleReadError
+
+Checkpoint = Callable[[str], None]
+
+_CAUSES: tuple[Cause, ...] = ("files", "drift", "both")
+
+_PLANNED = """
+CREATE TEMPORARY TABLE planned (
+    kind TEXT NOT NULL, key TEXT COLLATE "C" NOT NULL, step TEXT NOT NULL, cause TEXT NOT NULL,
+    id INTEGER, seen XID, active BOOLEAN, pending BOOLEAN, spec JSONB, file TEXT, line INTEGER
+) ON COMMIT DROP
+"""
+_COPY = "COPY planned (kind, key, step, cause, id, seen, active, pending, spec, file, line) FROM STDIN"
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def write(
+    connection: Connection,
+    plan: Plan,
+    desired: Mapping[Address, Desired],
+    *,
+    generation: int,
+    at: Checkpoint,
+) -> None:
+    """Write every change of the plan and its applied state, inside the caller's transaction.
+
+    Args:
+        connection: A connection inside `lock.writing`.
+        plan: A plan without refusals, made from the state read under the same lock.
+        desired: What the plan was made from.
+        generation: The registry's new generation, which every written row carries.
+        at: Called with a name at each point that a test may want to stop at.
+
+    Raises:
+        StaleReadError: A row changed since it was read.
+    """
+    steps = _steps(plan, _waiting_providers(desired))
+    counts = Counter((row[0], row[2], row[3]) for row in steps)
+    connection.execute(_PLANNED)
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in steps:
+            copy.write_row(row)
+    at("after-copy")
+    connection.execute("ANALYZE planned")
+    for kind, step, cause in _order(counts):
+        connection.execute("SELECT set_config('reconciler.cause', %s, true)", [cause])
+        statement = _statement(TABLES[kind], step)
+        done = connection.execute(statement, {"kind": kind, "cause": cause, "generation": generation})
+        _expect(done.rowcount, counts[kind, step, cause])
+        at("between-statements")
+    _lift_pending(connection, plan, generation)
+    _write_applied(connection, counts)
+
+
+def _steps(plan: Plan, waiting: frozenset[str]) -> list[tuple[Any, ...]]:
+    """The rows of the temporary table, one a change or note."""
+    rows = [_row(change, waiting) for change in plan.changes]
+    rows.extend(_note(desired) for desired in plan.bookkeeping.noted)
+    rows.extend(
+        (address.kind, address.key, "forget", "files", *[None] * 7) for address in plan.bookkeeping.forgotten
+    )
+    return rows
+
+
+def _row(change: Change, waiting: frozenset[str]) -> tuple[Any, ...]:
+    match change:
+        case Create(address, cause, desired):
+            pending = address.kind == "model" and desired.active and address.provider in waiting
+            return (*_named("create", cause, desired), None, None, *_content(desired, pending=pending))
+        case Update(_, cause, _, desired, observed):
+            return _rewritten("update", cause, desired, observed)
+        case Activate(address, cause, _, desired, observed):
+            pending = address.kind == "model" and address.provider in waiting
+            return _rewritten("switch", cause, desired, observed, pending=pending)
+        case Adopt(_, cause, _, desired, observed):
+            step = "update" if desired.active == observed.active else "switch"
+            return _rewritten(step, cause, desired, observed)
+        case Deactivate():
+            return _deactivated(change)
+        case _:
+            assert_never(change)
+
+
+def _deactivated(change: Deactivate) -> tuple[Any, ...]:
+    """A row that the files still describe takes their content too; one that vanished keeps its own."""
+    if change.desired is not None:
+        return _rewritten("switch", change.cause, change.desired, change.observed)
+    named = (change.address.kind, change.address.key, "retire", change.cause)
+    seen = change.observed.id, change.observed.seen
+    return (*named, *seen, False, False, None, change.file, change.line)
+
+
+def _rewritten(
+    step: str, cause: str, desired: Desired, observed: Observed, *, pending: bool = False
+) -> tuple[Any, ...]:
+    content = _content(desired, pending=pending)
+    return (*_named(step, cause, desired), observed.id, observed.seen, *content)
+
+
+def _named(step: str, cause: str, desired: Desired) -> tuple[str, str, str, str]:
+    return desired.address.kind, desired.address.key, step, cause
+
+
+def _content(desired: Desired, *, pending: bool) -> tuple[Any, ...]:
+    place = desired.place
+    return desired.active, pending, _encode(desired.spec), place.file, place.line
+
+
+def _note(desired: Desired) -> tuple[Any, ...]:
+    return (*_named("note", "files", desired), None, None, *_content(desired, pending=False))
+
+
+def _waiting_providers(desired: Mapping[Address, Desired]) -> frozenset[str]:
+    """Providers whose new models wait for their first success."""
+    return frozenset(
+        address.key
+        for address, entity in desired.items()
+        if address.kind == "provider" and entity.spec.get("verification", {}).get("activation") == "verified"
+    )
+
+
+def _order(
+    counts: Counter[tuple[EntityKind, str, Cause]],
+) -> Iterator[tuple[EntityKind, str, Cause]]:
+    """What is written when: by level, what others refer to first; retirements last and in reverse."""
+    for levels, steps in ((LEVELS, ("create", "update", "switch")), (LEVELS[::-1], ("retire",))):
+        for kind in levels:
+            for step in steps:
+                yield from ((kind, step, cause) for cause in _CAUSES if counts[kind, step, cause])
+
+
+def _statement(table: EntityTable, step: str) -> str:
+    """The statement that does one step for one table; made from our own words only."""
+    if step == "create":
+        return _insert(table)
+    if step == "retire":
+        hold = ", hold = NULL" if table.hold else ""
+        values = f"is_active = FALSE, updated_at = now(), generation = %(generation)s{hold}"
+        return f"UPDATE {table.name} r SET {values} FROM planned p WHERE {_SAME} AND p.step = 'retire'"
+    values = ", ".join(f"{column.target} = {column.value}" for column in table.columns)
+    values += ", updated_at = now(), generation = %(generation)s"
+    if step == "switch":
+        values += f", is_active = {_active(table, 'p.pending AND r.last_verified IS NULL')}"
+        values += f", hold = {_hold('p.pending AND r.last_verified IS NULL')}" if table.hold else ""
+    return (
+        f"UPDATE {table.name} r SET {values} FROM planned p {record_sql(table)} "
+        f"WHERE {_SAME} AND p.step = '{step}' AND {table.condition}"
+    )
+
+
+_SAME = "p.kind = %(kind)s AND p.cause = %(cause)s AND r.id = p.id AND r.xmin = p.seen"
+
+
+def _active(table: EntityTable, pending: str) -> str:
+    return f"p.active AND NOT ({pending})" if table.hold else "p.active"
+
+
+def _hold(pending: str) -> str:
+    return f"CASE WHEN {pending} THEN 'pending' END"
+
+
+def _insert(table: EntityTable) -> str:
+    columns = [name for name, _ in table.key_columns] + [column.target for column in table.columns]
+    values = [value for _, value in table.key_columns] + [column.value for column in table.columns]
+    columns += ["is_active", "generation"]
+    values += [_active(table, "p.pending"), "%(generation)s"]
+    if table.hold:
+        columns.append("hold")
+        values.append(_hold("p.pending"))
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT {', '.join(values)} "
+        f"FROM planned p {record_sql(table)} "
+        f"WHERE p.kind = %(kind)s AND p.cause = %(cause)s AND p.step = 'create' AND {table.condition} "
+        "ORDER BY p.key"
+    )
+
+
+def _expect(written: int, planned: int) -> None:
+    if written != planned:
+        raise StaleReadError("A row changed between reading and writing.", hint="run it again")
+
+
+def _lift_pending(connection: Connection, plan: Plan, generation: int) -> None:
+    """A provider that asks for no verification any more lets its waiting models go."""
+    if any(change.address.kind == "provider" for change in plan.changes):
+        connection.execute(
+            "UPDATE provider_model_configs r SET hold = NULL, is_active = TRUE, updated_at = now(), "
+            "generation = %s "
+            "FROM providers v, planned p "
+            "WHERE r.hold = 'pending' AND v.name = r.provider_name AND p.kind = 'provider' "
+            "AND p.key = v.name AND v.verification ->> 'activation' IS DISTINCT FROM 'verified'",
+            [generation],
+        )
+
+
+def _write_applied(connection: Connection, counts: Counter[tuple[EntityKind, str, Cause]]) -> None:
+    """Bring the applied state up to date, for changes and notes alike."""
+    noted = connection.execute(
+        "INSERT INTO managed_entities AS m (kind, key, source, spec, active, file, line, run) "
+        "SELECT kind, key, reconciler_setting('source'), spec, active, file, line, "
+        "reconciler_setting('run')::bigint FROM planned WHERE spec IS NOT NULL "
+        "ON CONFLICT (kind, key) DO UPDATE SET source = EXCLUDED.source, spec = EXCLUDED.spec, "
+        "active = EXCLUDED.active, file = EXCLUDED.file, line = EXCLUDED.line, "
+        "run = COALESCE(EXCLUDED.run, m.run), forgotten = FALSE "
+        "WHERE m.source = EXCLUDED.source OR m.forgotten"
+    )
+    _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note")))
+    left = connection.execute(
+        "UPDATE managed_entities m SET active = FALSE, forgotten = p.step = 'forget', "
+        "run = COALESCE(reconciler_setting('run')::bigint, m.run) FROM planned p "
+        "WHERE m.kind = p.kind AND m.key = p.key AND p.step IN ('retire', 'forget') "
+        "AND m.source = reconciler_setting('source')"
+    )
+    _expect(left.rowcount, _count(counts, ("retire", "forget")))
+
+
+def _count(counts: Counter[tuple[EntityKind, str, Cause]], steps: Iterable[str]) -> int:
+    wanted = set(steps)
+    return sum(number for (_, step, _), number in counts.items() if step in wanted)

@@ -1,0 +1,184 @@
+"""The reading verbs' statements: the registry's models, one entity in full, the trail and the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.address import Address, EntityKind, model_address
+from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
+from reconciler.core.problem import Place
+from reconciler.core.state import Desired
+from reconciler.store.columns import TABLES, EntityTable, entities_sql, spec_sql
+from reconciler.store.session import Connection
+
+_LIST = f"""
+SELECT m.provider_name, m.model_id, COALESCE(v.kind, ''), m.is_active AND COALESCE(v.is_active, TRUE), m.hold,
+       COALESCE(k.status, CASE WHEN m.hold = 'pending' THEN 'pending' ELSE 'unverified' END),
+       m.last_verified, r.name, {spec_sql(TABLES["parameters"])}, t.name, e.source, m.labels, m.mode
+FROM provider_model_configs m
+LEFT JOIN providers v ON v.name = m.provider_name
+JOIN llm_parameters r ON r.id = m.parameters_id
+LEFT JOIN prompt_templates t ON t.id = m.prompt_template_id
+LEFT JOIN model_verification k ON k.model_id = m.id
+LEFT JOIN managed_entities e
+       ON e.kind = 'model' AND e.key = m.provider_name || '/' || m.model_id AND NOT e.forgotten
+WHERE (%(provider)s::text IS NULL OR m.provider_name = %(provider)s)
+  AND (NOT %(active)s OR (m.is_active AND COALESCE(v.is_active, TRUE)))
+ORDER BY m.provider_name COLLATE "C", m.model_id COLLATE "C"
+"""
+
+
+def list_models(
+    connection: Connection, *, active_only: bool, provider: str | None
+) -> tuple[ListedModel, ...]:
+    """The registry's models by provider and id."""
+    rows = connection.execute(_LIST, {"provider": provider, "active": active_only})
+    return tuple(_listed(*row) for row in rows)
+
+
+def _listed(provider: str, model_id: str, kind: str, active: bool, *rest: Any) -> ListedModel:
+    hold, status, last_verified, set_name, values, template, owner, labels, mode = rest
+    return ListedModel(
+        address=model_address(provider, model_id),
+        kind=kind,
+        is_active=active,
+        hold=hold,
+        status=status,
+        last_verified=last_verified,
+        parameters={"name": set_name, **values},
+        prompt_template=template,
+        managed_by=owner,
+        labels=labels,
+        mode=mode,
+    )
+
+
+def show(connection: Connection, address: Address) -> ShownEntity | None:
+    """One entity in full; `None` where the registry has none of that address."""
+    table = TABLES[address.kind]
+    row = connection.execute(_show_sql(address.kind, table), [address.kind, address.key]).fetchone()
+    if row is None:
+        return None
+    active, usable, hold, spec, created_at, updated_at, owner, file, line = row[:9]
+    verification: Mapping[str, Any] = {}
+    if address.kind == "model":
+        status, outcome, detail, last_verified = row[9:]
+        verification = {
+            "status": status or ("pending" if hold == "pending" else "unverified"),
+            "outcome": outcome,
+            "detail": detail or "",
+            "last_verified": last_verified,
+        }
+    return ShownEntity(
+        address=address,
+        spec=spec,
+        is_active=active,
+        usable=usable,
+        hold=hold,
+        managed_by=owner,
+        file=file,
+        line=line,
+        created_at=created_at,
+        updated_at=updated_at,
+        used_by=_users(connection, address),
+        **verification,
+    )
+
+
+def _show_sql(kind: EntityKind, table: EntityTable) -> str:
+    usable, joins, more = "r.is_active", table.read_joins, ""
+    if kind == "model":
+        usable = "r.is_active AND COALESCE(v.is_active, TRUE)"
+        joins += " LEFT JOIN providers v ON v.name = r.provider_name"
+        joins += " LEFT JOIN model_verification k ON k.model_id = r.id"
+        more = ", k.status, k.outcome, k.detail, r.last_verified"
+    return (
+        f"SELECT r.is_active, {usable}, {'r.hold' if table.hold else 'NULL'}, {spec_sql(table)}, "
+        f"r.created_at, r.updated_at, e.source, e.file, e.line{more} FROM {table.name} r {joins} "
+        f"LEFT JOIN managed_entities e ON e.kind = %s AND NOT e.forgotten AND e.key = {table.key} "
+        f"WHERE ({table.key})::text = %s"
+    )
+
+
+_USERS = {
+    "provider": "SELECT m.model_id FROM provider_model_configs m WHERE m.provider_name = %s",
+    "parameters": "SELECT m.provider_name || '/' || m.model_id FROM provider_model_configs m "
+    "JOIN llm_parameters s ON s.id = m.parameters_id WHERE s.name = %s",
+    "template": "SELECT m.provider_name || '/' || m.model_id FROM provider_model_configs m "
+    "JOIN prompt_templates t ON t.id = m.prompt_template_id WHERE t.name = %s",
+}
+
+
+def _users(connection: Connection, address: Address) -> tuple[str, ...]:
+    """The models of a provider, or those that use a set or template, by address."""
+    if address.kind == "model":
+        return ()
+    prefix = f"{address.key}/" if address.kind == "provider" else ""
+    rows = connection.execute(_USERS[address.kind], [address.key])
+    return tuple(sorted(f"model:{prefix}{key}" for (key,) in rows))
+
+
+_EVENTS = """
+SELECT id, at, transaction, run, source, database_user, actor, application, client::text, action, address,
+       before, after, cause, reason
+FROM audit_events WHERE (%(address)s::text IS NULL OR address = %(address)s)
+ORDER BY at DESC, id DESC LIMIT %(limit)s
+"""
+_RUNS = """
+SELECT id, source, started_at, finished_at, succeeded, revision, actor, summary, digest, error
+FROM reconcile_runs ORDER BY id DESC LIMIT %s
+"""
+
+
+def events(connection: Connection, address: Address | None, *, limit: int) -> tuple[Event, ...]:
+    """The newest events of the trail, newest first."""
+    values = {"address": str(address) if address else None, "limit": limit}
+    return tuple(Event(*row) for row in connection.execute(_EVENTS, values))
+
+
+def runs(connection: Connection, *, limit: int) -> tuple[Run, ...]:
+    """The newest runs, newest first."""
+    return tuple(Run(*row) for row in connection.execute(_RUNS, [limit]))
+
+
+_EXPORT = f"""
+WITH entities AS ({entities_sql()})
+SELECT e.kind, e.key, e.spec, e.is_active OR e.hold IS NOT NULL, m.source
+FROM entities e
+LEFT JOIN managed_entities m ON m.kind = e.kind AND m.key = e.key AND NOT m.forgotten
+"""
+
+
+def exported(connection: Connection, source: str | None) -> tuple[tuple[Desired, ...], tuple[Address, ...]]:
+    """The observed state as entities of the files, and the models that no file can describe.
+
+    With a source, what it owns and whatever that refers to; else everything. A model whose provider nobody
+    registered cannot be written down, and an inactive set or template that nobody uses is left out: a file
+    has no word for it.
+    """
+    found, owners = {}, {}
+    for kind, key, spec, active, owner in connection.execute(_EXPORT):
+        address = Address(kind, key)
+        found[address] = Desired(address, spec, active, Place("", 0, 1))
+        owners[address] = owner
+    chosen = {address for address in found if source is None or owners[address] == source}
+    models = [found[address] for address in chosen if address.kind == "model"]
+    orphans = {model.address for model in models if Address("provider", model.address.provider) not in found}
+    needed = {used for model in models if model.address not in orphans for used in references(model)}
+    kept = {
+        address
+        for address in chosen - orphans
+        if found[address].active or address.kind in {"provider", "model"}
+    }
+    return tuple(found[address] for address in sorted(kept | (needed & found.keys()))), tuple(sorted(orphans))
+
+
+def references(model: Desired) -> tuple[Address, ...]:
+    """What a model refers to: its provider, its parameter set, its template if it has one."""
+    template = model.spec.get("prompt_template")
+    return (
+        Address("provider", model.address.provider),
+        Address("parameters", model.spec["parameters"]),
+        *([Address("template", template)] if template else []),
+    )
