@@ -1,0 +1,201 @@
+"""How any provider is probed over HTTP: a kind's probes are data, and this carries them out. A protocol adds
+where its key goes and what its error codes mean, and may replace a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+from reconciler.core.probe import ProbeTarget
+from reconciler.core.provider_kind import PROBE_LEVELS, Probe, ProbeLevel
+from reconciler.protocols import hosts, reading
+from reconciler.protocols.classify import Finding, Rule, classify
+from reconciler.protocols.credentials import Credentials, Unresolved
+from reconciler.protocols.exchange import Answer, Exchange, SecretHeader, Verdict
+from reconciler.protocols.matching import find_listed
+from reconciler.protocols.questions import Case, Question, ask_about
+from reconciler.protocols.redaction import conceal
+from reconciler.protocols.run import Run
+
+_ANY_ANSWER = Probe()
+
+
+class ProbeProtocol(Protocol):
+    """A way of speaking to providers."""
+
+    @property
+    def name(self) -> str:
+        """What kinds call it."""
+
+    async def verify(self, target: ProbeTarget, run: Run) -> Verdict:
+        """Probe one model at its target's level; every outcome is a value, nothing is raised."""
+
+
+class Placement(NamedTuple):
+    """The header that a credential is sent in, and what stands before it."""
+
+    header: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProtocol:
+    """A protocol whose probes are plain HTTP requests.
+
+    Attributes:
+        name: What kinds call it.
+        rules: What its error codes mean, before the rules that all providers share.
+        placements: Where its credentials go, unless the kind says otherwise.
+        headers: Headers of every request, unless the kind says otherwise.
+    """
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def verify(self, target: ProbeTarget, run: Run) -> Verdict:
+        """Probe one model at its target's level."""
+        if refused := _cannot_start(target):
+            return refused
+        base_url = target.base_url or ""
+        credentials: Credentials | Unresolved = {} if target.level == "reach" else run.credentials(target)
+        if isinstance(credentials, Unresolved):
+            # A host that may not have the key is the graver fault, and is seen without it.
+            refusal = hosts.refusal(base_url, target.kind, run.access.allowed_hosts, has_credential=True)
+            return Verdict("refused_host", refusal) if refusal else Verdict(*credentials)
+        verdict = await self._at_level(Case(target, base_url, credentials, run))
+        return replace(verdict, detail=conceal(verdict.detail, credentials.values()))
+
+    async def _at_level(self, case: Case) -> Verdict:
+        match case.target.level:
+            case "reach":
+                return await self._reach(case)
+            case "credential":
+                return await self.credential(case)
+            case _:
+                return await self.model(case)
+
+    async def _reach(self, case: Case) -> Verdict:
+        """Any HTTP answer will do; no credential is sent for it."""
+        probe = replace(case.target.kind.probes.get("reach", _ANY_ANSWER), authenticated=False)
+        question = ask_about(case, probe, (), self.headers)
+        if isinstance(question, Verdict):
+            return question
+        exchange = await case.run.ask(replace(question.request, headers_only=True), shared=True)
+        if isinstance(exchange, Verdict):
+            return exchange
+        return reading.positive(exchange, f"{question.host} answers")
+
+    async def credential(self, case: Case) -> Verdict:
+        """Whether the key is good, by the kind's own probe for that; one answer serves all its models."""
+        probe = case.target.kind.probes.get("credential")
+        if probe is None:
+            return _not_offered(case.target, "credential")
+        question = await self._authorized(case, probe)
+        if isinstance(question, Verdict):
+            return question
+        exchange = await self.put(case, question)
+        if isinstance(exchange, Verdict):
+            return exchange
+        finding = classify(exchange, self.rules) or reading.misshapen(exchange, probe)
+        if finding is not None:
+            # Nothing was asked about a model, so a bare 404 speaks of the path.
+            outcome = finding.outcome if finding.is_certain else "probe_invalid"
+            return reading.judged(case, question, exchange, finding._replace(outcome=outcome))
+        return reading.positive(exchange, f"{question.host} accepts the credentials")
+
+    async def model(self, case: Case) -> Verdict:
+        """Whether the key is good and may use the model."""
+        probe = case.target.kind.probes.get("model")
+        if probe is None:
+            return _not_offered(case.target, "model")
+        # A public answer proves no key, so the key is proven first.
+        if case.credentials and not probe.authenticated:
+            proof = await self.credential(case)
+            if proof.outcome != "ok":
+                return proof
+        question = await self._authorized(case, probe)
+        if isinstance(question, Verdict):
+            return question
+        exchange = await self.put(case, question)
+        if isinstance(exchange, Verdict):
+            return exchange
+        return await self._read(case, question, exchange)
+
+    async def put(self, case: Case, question: Question) -> Exchange:
+        """Put a question; one that is about no model in particular is sent once in a run."""
+        return await case.run.ask(question.request, shared=not question.is_about_one_model)
+
+    async def secret_headers(self, case: Case) -> tuple[SecretHeader, ...] | Verdict:
+        """The headers that credentials are sent in, or the verdict where they cannot be had."""
+        placed = []
+        for name, secret in case.credentials.items():
+            rule = case.target.kind.credentials.get(name)
+            if rule is not None and rule.header:
+                placed.append(SecretHeader(rule.header, rule.prefix, secret))
+            elif name in self.placements:
+                placed.append(SecretHeader(*self.placements[name], secret))
+        return tuple(placed)
+
+    def inspect(self, item: Any, case: Case) -> Finding | None:
+        """What a list's own entry says against the model, if anything; for protocols that know more."""
+        del item, case
+        return None
+
+    async def _authorized(self, case: Case, probe: Probe) -> Question | Verdict:
+        headers = await self.secret_headers(case) if probe.authenticated else ()
+        return headers if isinstance(headers, Verdict) else ask_about(case, probe, headers, self.headers)
+
+    async def _read(self, case: Case, question: Question, answer: Answer) -> Verdict:
+        finding = classify(answer, self.rules) or reading.misshapen(answer, question.probe)
+        if finding is not None and not finding.is_certain:
+            return await self._second_look(case, question, answer, finding)
+        if finding is not None:
+            return reading.judged(case, question, answer, finding)
+        if question.probe.list_at:
+            return self._listed(case, question, answer)
+        return reading.answered(case, question, answer)
+
+    def _listed(self, case: Case, question: Question, answer: Answer) -> Verdict:
+        probe = question.probe
+        item = find_listed(case.model_id, reading.items_of(answer.document, probe) or [], probe.id_field)
+        if item is None and reading.goes_on(answer.document, probe):
+            detail = f"{case.model_id} is not on the first page of {question.host}'s list, which goes on"
+            return reading.inconclusive(answer, detail)
+        finding = Finding("model_not_found") if item is None else self.inspect(item, case)
+        if finding is not None:
+            return reading.judged(case, question, answer, finding)
+        return reading.positive(answer, f"{question.host} lists {case.model_id}")
+
+    async def _second_look(self, case: Case, question: Question, answer: Answer, finding: Finding) -> Verdict:
+        """A bare 404 blames the model only where the path beside it is known to be right."""
+        wrong_path = reading.judged(case, question, answer, finding._replace(outcome="probe_invalid"))
+        known = case.target.kind.probes.get("credential")
+        if known is None or not question.is_about_one_model or known.path == question.probe.path:
+            return wrong_path
+        beside = await self.credential(case)
+        if beside.outcome == "ok":
+            return reading.judged(case, question, answer, finding)
+        # Where the second question got no answer at all, that is what there is to say.
+        return beside if beside.http_status is None else wrong_path
+
+
+def _cannot_start(target: ProbeTarget) -> Verdict | None:
+    """Why there is nothing to ask, if so."""
+    if target.level == "none":
+        return Verdict("skipped", "this model's probe is 'none'")
+    if target.level == "generate":
+        return Verdict("unprobeable", "the probe 'generate' is not offered yet; 'model' is the strongest one")
+    if not target.base_url:
+        hint = f"kind {target.kind.name} has no default, so write one"
+        return Verdict("unprobeable", f"{target.address.provider} has no base_url; {hint}")
+    return None
+
+
+def _not_offered(target: ProbeTarget, level: ProbeLevel) -> Verdict:
+    offered = ", ".join(one for one in PROBE_LEVELS if one in target.kind.probes) or "none"
+    detail = f"kind {target.kind.name} has no probe that proves the {level} without generating"
+    return Verdict("unprobeable", f"{detail}; its probes are: {offered}")

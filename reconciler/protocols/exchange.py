@@ -1,0 +1,97 @@
+"""One question and what came of it, as values: they stand apart from the transport, so that reading an
+answer needs no network and no HTTP library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from reconciler.core.outcome import Outcome
+from reconciler.protocols.credentials import Secret
+
+
+class SecretHeader(NamedTuple):
+    """A header that holds a credential; its value is put together only when it is sent."""
+
+    name: str
+    prefix: str
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. Equal requests are the same question, and printing one shows no credential.
+
+    Attributes:
+        method: The HTTP method.
+        url: The whole URL; it never holds a credential.
+        timeout: Seconds for everything: connecting, sending, and reading the answer to its end.
+        headers: Plain headers.
+        secrets: Headers that hold credentials.
+        body: A JSON body, encoded.
+        form: A form body; its secrets are revealed only when it is sent.
+        headers_only: Whether the answer's body does not matter and is not read.
+        attempt: Makes a repeated question a new one.
+    """
+
+    method: str
+    url: str
+    timeout: float
+    headers: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[SecretHeader, ...] = ()
+    body: bytes | None = None
+    form: tuple[tuple[str, str | Secret], ...] = ()
+    headers_only: bool = False
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Its headers, names in lower case.
+        body: The body as far as it was read; never longer than the transport's limit.
+        complete: Whether that is all of it.
+        seconds: How long it took, from sending to the last byte.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    complete: bool = True
+    seconds: float = 0.0
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
+
+    @cached_property
+    def document(self) -> Any:
+        """The body read as JSON; `None` where it is none. Kept, as many readers may share one answer."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one probe found: a `Result` that does not know yet whose it is."""
+
+    outcome: Outcome
+    detail: str = ""
+    http_status: int | None = None
+    latency_ms: int | None = None
+    provider_code: str | None = None
+    retry_after: float | None = None
+    answered_by: str | None = None
+
+
+Exchange = Answer | Verdict

@@ -1,0 +1,72 @@
+"""What the probes of one run share: the connections, credentials that are resolved once, and questions that
+are asked once however many models they decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+from reconciler.core.probe import Access, ProbeTarget
+from reconciler.protocols.credentials import Credentials, Unresolved, resolve_all
+from reconciler.protocols.exchange import Exchange, Request
+
+
+class Sender(Protocol):
+    """What turns a request into an answer or a verdict; the transport, or a fake of it."""
+
+    async def send(self, request: Request) -> Exchange:
+        """Send one request; never raises for what a server or a network does."""
+
+
+class Run:
+    """One verification run; made by `open_run`.
+
+    Attributes:
+        access: What the operator allows.
+        now: When the run began.
+    """
+
+    def __init__(self, sender: Sender, access: Access, now: datetime) -> None:
+        self.access = access
+        self.now = now
+        self._sender = sender
+        self._asked: dict[Request, asyncio.Task[Exchange]] = {}
+        self._resolved: dict[Any, Credentials | Unresolved] = {}
+
+    def credentials(self, target: ProbeTarget) -> Credentials | Unresolved:
+        """A target's credentials, resolved once for all models of its provider."""
+        given = target.credentials
+        references = given if isinstance(given, str) else tuple(sorted(given.items()))
+        key = (target.address.provider, target.kind.name, references)
+        if key not in self._resolved:
+            self._resolved[key] = resolve_all(target, self.access)
+        return self._resolved[key]
+
+    async def ask(self, request: Request, *, shared: bool = False) -> Exchange:
+        """Send a request; a shared one only once in this run, all who ask get the same answer."""
+        if not shared:
+            return await self._sender.send(request)
+        if request not in self._asked:
+            self._asked[request] = asyncio.create_task(self._sender.send(request))
+        # Who gives up waiting must not take the answer from the others.
+        return await asyncio.shield(self._asked[request])
+
+    async def close(self) -> None:
+        """Stop every question that nobody waits for any more."""
+        for task in self._asked.values():
+            task.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_run(sender: Sender, access: Access, *, now: datetime) -> AsyncIterator[Run]:
+    """A run over a sender, closed whatever happens."""
+    run = Run(sender, access, now)
+    try:
+        yield run
+    finally:
+        await run.close()

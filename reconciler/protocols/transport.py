@@ -1,0 +1,154 @@
+"""The one place where requests leave this machine: no redirects, no proxies or certificates from the
+environment, no cookies, bounded answers, and every failure turned into a verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from time import perf_counter
+from urllib.parse import urlencode
+
+import httpx2
+
+from reconciler.errors import UsageError
+from reconciler.protocols.credentials import Secret
+from reconciler.protocols.exchange import Answer, Exchange, Request, Verdict
+from reconciler.protocols.hosts import origin_of
+
+USER_AGENT = "llm-reconciler"
+# No probe's answer is larger; what is larger is not read.
+LARGEST_BODY = 1024 * 1024
+
+_LONGEST_REASON = 200
+
+
+class Transport:
+    """Sends requests over one pool of connections; see `open_transport`."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+
+    async def send(self, request: Request) -> Exchange:
+        """The answer to a request, or the verdict where there is none within the request's timeout."""
+        where = origin_of(request.url) or "the endpoint"
+        # The library would quote an impossible header in its error and in its log.
+        if not all(value.isascii() and value.isprintable() for _, value in _headers(request)):
+            return _unsendable(str(where))
+        try:
+            async with asyncio.timeout(request.timeout):
+                return await self._answer(request)
+        except (TimeoutError, httpx2.TimeoutException):
+            return Verdict("timeout", f"{where} did not answer within {request.timeout:g} s")
+        except (httpx2.LocalProtocolError, httpx2.InvalidURL, UnicodeError):
+            return _unsendable(str(where))
+        except httpx2.DecodingError:
+            return Verdict("bad_response", f"{where} sent an answer that cannot be decompressed")
+        except (httpx2.HTTPError, OSError) as error:
+            return _failure(error, str(where))
+
+    async def _answer(self, request: Request) -> Answer:
+        started = perf_counter()
+        async with self._client.stream(
+            request.method, request.url, headers=_headers(request), content=_content(request)
+        ) as response:
+            body, complete = b"", True
+            if not request.headers_only:
+                body, complete = await _bounded(response)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, body, complete, perf_counter() - started)
+
+
+@asynccontextmanager
+async def open_transport(ca_file: str | None = None) -> AsyncIterator[Transport]:
+    """A transport that trusts the system's certificates, or those in `ca_file` instead of them.
+
+    Raises:
+        UsageError: `ca_file` cannot be read or holds no certificate.
+    """
+    # At its most talkative the library logs whole headers of answers, which may quote keys.
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    async with httpx2.AsyncClient(
+        verify=_trust(ca_file),
+        trust_env=False,
+        follow_redirects=False,
+        # Each request has its own limit, for everything together.
+        timeout=None,
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
+    ) as client:
+        yield Transport(client)
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return httpx2.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The certificates in '{ca_file}' cannot be read.",
+            code="bad-ca-file",
+            hint="RECONCILER_CA_FILE names a file of certificates in PEM form",
+        ) from error
+
+
+def _headers(request: Request) -> list[tuple[str, str]]:
+    secret = [(header.name, header.prefix + header.secret.reveal()) for header in request.secrets]
+    if request.form:
+        return [*request.headers, *secret, ("Content-Type", "application/x-www-form-urlencoded")]
+    if request.body is not None:
+        return [*request.headers, *secret, ("Content-Type", "application/json")]
+    return [*request.headers, *secret]
+
+
+def _content(request: Request) -> bytes | None:
+    if not request.form:
+        return request.body
+    fields = [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in request.form]
+    return urlencode(fields).encode("ascii")
+
+
+async def _bounded(response: httpx2.Response) -> tuple[bytes, bool]:
+    """A body as far as the limit, and whether that is all of it; what expands is counted expanded."""
+    body = bytearray()
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                return bytes(body[:LARGEST_BODY]), False
+    return bytes(body), True
+
+
+def _unsendable(where: str) -> Verdict:
+    return Verdict("probe_invalid", f"no valid request to {where} can be made of this configuration")
+
+
+def _failure(error: Exception, where: str) -> Verdict:
+    reason = _reason(error)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        hint = "if it has a private authority, RECONCILER_CA_FILE names its certificates"
+        return Verdict("unreachable", f"the certificate of {where} is not trusted ({reason}); {hint}")
+    if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in reason:
+        return Verdict("bad_response", f"{where} does not speak proper HTTP: {reason}")
+    return Verdict("unreachable", f"{where} could not be reached: {reason}")
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the deepest cause: `connection refused` says more than `all attempts failed`."""
+    deepest: BaseException = error
+    while cause := deepest.__cause__ or deepest.__context__:
+        deepest = cause
+    if isinstance(deepest, BaseExceptionGroup):
+        deepest = deepest.exceptions[0]
+    if isinstance(deepest, ssl.SSLError) or not isinstance(deepest, OSError):
+        return (str(deepest) or str(error) or type(error).__name__)[:_LONGEST_REASON]
+    # The loop words it by the address it called; the system's own words are what people know.
+    number = deepest.errno or 0
+    return os.strerror(number).lower() if number > 0 else str(deepest.strerror or deepest)[:_LONGEST_REASON]

@@ -1,0 +1,1 @@
+"""What acts on single entities: the service that applications and commands call, and verification."""
