@@ -39,9 +39,14 @@ def settings(
     lock_timeout: float | None = None,
 ) -> Settings:
     """The environment's settings, with what a caller gives in their place."""
-    given = {"database_url": database_url, "source": source, "home": home, "lock_timeout": lock_timeout}
     found = from_environment(os.environ)
-    return replace(found, **{name: value for name, value in given.items() if value is not None})
+    return replace(
+        found,
+        database_url=database_url or found.database_url,
+        source=source or found.source,
+        home=home or found.home,
+        lock_timeout=found.lock_timeout if lock_timeout is None else lock_timeout,
+    )
 
 
 def load(directory: Path) -> DesiredState:
@@ -126,27 +131,38 @@ class Registry:
         chosen = ApplySettings(run_context(), self._settings.lock_timeout, approved)
         return apply(self._connection, desired, options, chosen)
 
+    def _require_tables(self) -> None:
+        """A reader has nothing to read in a database without our tables, and says so."""
+        from reconciler.store import migrate
+
+        migrate.require(self._connection)
+
     def verify(self, selection: Selection, *, on_result: OnResult | None = None) -> tuple[Result, ...]:
         """Probe the selected models and store what was found."""
         from reconciler.engine.verify import verify
+        from reconciler.store.record import run_context
 
+        self._require_tables()
         return verify(
             self._connection,
             self._probe(on_result),
             now=datetime.now(UTC),
             source=self._settings.source,
+            context=run_context(),
             selection=selection,
         )
 
     def verify_changed(self, applied: Applied, on_result: OnResult | None = None) -> tuple[Result, ...]:
         """Probe what an apply touched and store what was found."""
         from reconciler.engine.verify import verify
+        from reconciler.store.record import run_context
 
         return verify(
             self._connection,
             self._probe(on_result),
             now=datetime.now(UTC),
             source=applied.plan.source,
+            context=run_context(),
             only=applied.touched,
         )
 
@@ -167,6 +183,7 @@ class Registry:
         """The registry's models by provider and id."""
         from reconciler.store import reading
 
+        self._require_tables()
         return reading.list_models(self._connection, active_only=active_only, provider=provider)
 
     def show(self, address: Address) -> ShownEntity:
@@ -177,6 +194,7 @@ class Registry:
         """
         from reconciler.store import reading
 
+        self._require_tables()
         found = reading.show(self._connection, address)
         if found is None:
             raise UsageError(
@@ -190,6 +208,7 @@ class Registry:
         """The newest events of the trail and the newest runs, newest first."""
         from reconciler.store import reading
 
+        self._require_tables()
         events = reading.events(self._connection, address, limit=limit)
         return events, reading.runs(self._connection, limit=limit)
 
@@ -198,9 +217,10 @@ class Registry:
         from reconciler.source.export import dump
         from reconciler.store import reading
 
+        self._require_tables()
         entities, orphans = reading.exported(self._connection, source)
         for address in orphans:
-            self._say(f"left out: {address}, whose provider is not registered")
+            self._say(f"Left out: {address}, whose provider is not registered.")
         return dump(entities)
 
 
@@ -219,10 +239,9 @@ def open_registry(settings: Settings, *, say: Say, write: bool) -> Iterator[Regi
     with _database(settings, say) as url, connect(url) as connection:
         found = migrate.revision(connection)
         if found is None and write:
-            say("setting up the tables")
+            say("Setting up the tables.")
             migrate.upgrade(url)
-            found = migrate.head()
-        migrate.check_current(found)
+        migrate.check_current(migrate.revision(connection))
         yield Registry(connection, settings, say)
 
 
@@ -243,7 +262,7 @@ def _database(settings: Settings, say: Say) -> Iterator[str]:
 
     if url is None:
         place = settings.home or embedded.default_home()
-        say(f"RECONCILER_DATABASE_URL is not set: using the embedded server in {place}")
+        say(f"RECONCILER_DATABASE_URL is not set: using the embedded server in {place}.")
     with embedded.open_server(settings.home, say=say) as started:
         yield started
 

@@ -322,6 +322,22 @@ BEGIN
     RAISE EXCEPTION 'parameters:default is built in and cannot be changed'
         USING ERRCODE = 'check_violation', HINT = 'create a parameter set of your own and name it instead';
 END $$;
+
+CREATE FUNCTION reconciler_restore_default() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO llm_parameters (name, description)
+    VALUES ('default', 'Built in: every parameter at the provider''s own default');
+    RETURN NULL;
+END $$;
+
+-- They write with their owner's rights and find our tables wherever the caller looks: who may edit a model
+-- needs no right on the trail; neither a search path nor a temporary table of the same name hides an edit.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION reconciler_record() SECURITY DEFINER SET search_path = %1$I, pg_temp;'
+        'ALTER FUNCTION reconciler_restore_default() SECURITY DEFINER SET search_path = %1$I, pg_temp',
+        current_schema()); END $$;
+-- Else anybody could hang them on a table of their own, and write what never happened.
+REVOKE EXECUTE ON FUNCTION reconciler_record(), reconciler_restore_default() FROM PUBLIC;
 """
 
 AUDITED = {
@@ -335,7 +351,8 @@ TRIGGERS = """
 CREATE TRIGGER {table}_record_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record({parts});
 CREATE TRIGGER {table}_record_update AFTER UPDATE ON {table}
-    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record({parts});
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record({parts});
 CREATE TRIGGER {table}_record_delete AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record({parts});
 CREATE TRIGGER {table}_record_truncate AFTER TRUNCATE ON {table}
@@ -350,6 +367,8 @@ CREATE TRIGGER provider_model_configs_clear_hold BEFORE UPDATE OF is_active ON p
     EXECUTE FUNCTION reconciler_clear_hold();
 CREATE TRIGGER llm_parameters_keep_default BEFORE UPDATE OR DELETE ON llm_parameters
     FOR EACH ROW WHEN (OLD.name = 'default') EXECUTE FUNCTION reconciler_keep_default();
+CREATE TRIGGER llm_parameters_restore_default AFTER TRUNCATE ON llm_parameters
+    FOR EACH STATEMENT EXECUTE FUNCTION reconciler_restore_default();
 """
 
 VIEW = """
@@ -377,6 +396,5 @@ VALUES ('default', 'Built in: every parameter at the provider''s own default');
 def upgrade() -> None:
     triggers = "".join(TRIGGERS.format(table=table, parts=parts) for table, parts in AUDITED.items())
     # The driver's own connection: several statements in one text, and no bind parameters looked for in it.
-    op.get_bind().connection.driver_connection.execute(
-        TABLES + FUNCTIONS + triggers + RULES + VIEW + BUILT_IN
-    )
+    driver = op.get_bind().connection.driver_connection
+    driver.execute(TABLES + FUNCTIONS + triggers + RULES + VIEW + BUILT_IN)

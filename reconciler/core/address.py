@@ -50,7 +50,7 @@ def parse_address(text: str) -> Address:
     """
     kind, colon, key = text.partition(":")
     for known in LEVELS:
-        if kind == known and key and (kind != "model" or "/" in key.strip("/")):
+        if kind == known and key and (kind != "model" or all(key.partition("/"))):
             return Address(known, key)
     raise UsageError(
         f"'{text}' is not an address." if colon else f"'{text}' has no kind.",

@@ -11,6 +11,7 @@ from reconciler.core.state import Spec
 NOT_INHERITED = frozenset({"description", "use_case", "labels"})
 # Free mappings are inherited field by field, as overlays merge them.
 _MERGED = frozenset({"extra"})
+_DEFAULTS = {"unsupported": "warn"}
 
 
 class Child(NamedTuple):
@@ -60,15 +61,17 @@ def resolve(sets: Mapping[str, Child]) -> Resolution:
     cycles: list[tuple[str, ...]] = []
     for name in sets:
         chain = _unresolved(name, sets, values)
-        last = sets[chain[-1]].parent if chain else None
-        if last is not None and last in chain:
-            cycles.append(_from_first(chain[chain.index(last) :]))
-            values[chain.pop()] = inherit({}, sets[chain[-1] if last != name and not chain else last].own)
+        back = sets[chain[-1]].parent if chain else None
+        if back is not None and back in chain:
+            circle = chain[chain.index(back) :]
+            cycles.append(_from_first(circle))
+            values.update({link: inherit({}, sets[link].own) for link in circle})
         for link in reversed(chain):
             parent = sets[link].parent
             if parent is not None and parent not in sets:
                 missing.append(link)
-            values[link] = inherit(values.get(parent or "", {}), sets[link].own)
+            if link not in values:
+                values[link] = inherit(values.get(parent or "", {}), sets[link].own)
     return Resolution(values, tuple(missing), tuple(cycles))
 
 
@@ -98,5 +101,22 @@ def _deep(parent: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _stripped(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: item for name, item in value.items() if item is not None}
+def _stripped(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is unset: `null` at any depth, what is empty then, and what is the default anyway."""
+    stripped = {name: without_nulls(value) if name in _MERGED else value for name, value in values.items()}
+    return {
+        name: value
+        for name, value in stripped.items()
+        if value not in (None, [], {}) and _DEFAULTS.get(name) != value
+    }
+
+
+def without_nulls(value: Any) -> Any:
+    """JSON in which `null` in a mapping means unset, at any depth: it is left out.
+
+    >>> without_nulls({"a": None, "b": [None, {"c": None}]})
+    {'b': [None, {}]}
+    """
+    if isinstance(value, Mapping):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -1,5 +1,5 @@
-"""The types that fields of the files are made of: names, texts, numbers that fit their columns, references, URLs
-and durations. Each says once what it takes, for the loader and for the JSON Schema alike.
+"""The types that fields of the files are made of: names, texts, numbers that fit their columns, references,
+URLs and durations. Each says once what it takes, for the loader and for the JSON Schema alike.
 """
 
 from __future__ import annotations
@@ -32,7 +32,16 @@ URL_PATTERN = (
     f"(?:[?](?:{_URL_CHARACTERS}|[/?])*)?$"
 )
 # Query parameters by which endpoints take keys.
-_KEY_WORDS = ("key", "api[-_]?key", "(?:access|auth|api)[-_]?token", "token", "secret", "password", "sig", "signature")
+_KEY_WORDS = (
+    "key",
+    "api[-_]?key",
+    "(?:access|auth|api)[-_]?token",
+    "token",
+    "secret",
+    "password",
+    "sig",
+    "signature",
+)
 
 
 def either_case(pattern: str) -> str:
@@ -48,10 +57,17 @@ KEY_IN_URL_PATTERN = "[?&](?:" + "|".join(map(either_case, _KEY_WORDS)) + ")="
 
 _URL = re.compile(URL_PATTERN)
 _KEY_IN_URL = re.compile(KEY_IN_URL_PATTERN)
-_URL_SCHEMA = {"type": "string", "pattern": URL_PATTERN, "maxLength": 2048, "not": {"pattern": KEY_IN_URL_PATTERN}}
+_URL_SCHEMA = {
+    "type": "string",
+    "pattern": URL_PATTERN,
+    "maxLength": 2048,
+    "not": {"pattern": KEY_IN_URL_PATTERN},
+}
 
 INTEGER_LIMIT = 2**31 - 1
 BIGINT_LIMIT = 2**63 - 1
+# Below it, a number that went through JSON and a column of floats comes back as it was.
+NUMBER_LIMIT = 1e15
 
 
 def _url(text: str) -> str:
@@ -94,7 +110,7 @@ Integer = Annotated[int, Field(ge=-INTEGER_LIMIT - 1, le=INTEGER_LIMIT)]
 BigInteger = Annotated[int, Field(ge=-BIGINT_LIMIT - 1, le=BIGINT_LIMIT)]
 Count = Annotated[int, Field(ge=1, le=INTEGER_LIMIT)]
 Tokens = Annotated[int, Field(ge=0, le=BIGINT_LIMIT)]
-Number = float
+Number = Annotated[float, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
 
 
 def labels_schema(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the keys of known vendors look like, so that one that stands in a file is refused and never repeated."""
+"""What the keys of known vendors look like, so that one that stands in a file is refused, never repeated."""
 
 from __future__ import annotations
 
@@ -35,7 +35,22 @@ _KEY = re.compile(KEY_PATTERN)
 
 # Every shape holds one of these: a text without them needs no closer look.
 _SIGNS = (
-    *("sk-", "sk_", "hf_", "r8_", "fw_", "nvapi-", "xai-", "pplx-", "tgp_", "KIA", "SIA", "ABSK", "AIza", "ya29."),
+    *(
+        "sk-",
+        "sk_",
+        "hf_",
+        "r8_",
+        "fw_",
+        "nvapi-",
+        "xai-",
+        "pplx-",
+        "tgp_",
+        "KIA",
+        "SIA",
+        "ABSK",
+        "AIza",
+        "ya29.",
+    ),
     *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "eyJ", "earer ", "-----BEGIN"),
 )
 

@@ -1,5 +1,5 @@
-"""Free JSON inside of the files: `extra` and `response_format`. What is free still has one spelling, so that it
-comes back from the database as it went in, and still may not redirect or replace the request.
+"""Free JSON inside of the files: `extra` and `response_format`. What is free still has one spelling, so that
+it comes back from the database as it went in, and still may not redirect or replace the request.
 """
 
 from __future__ import annotations
@@ -12,13 +12,27 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.inheritance import without_nulls
 from reconciler.core.schema_fields import either_case
 
 # Where the request goes, who sends it, and what it says: the files' other fields and the caller decide that.
 _REDIRECTING = (
     *("base[-_]?url", "api[-_]?base", "(?:azure[-_]?)?endpoint", "url", "host", "region", "api[-_]?version"),
-    *("api[-_]?key", "(?:access|auth|api)[-_]?token", "token", "authorization", "credentials?", "password", "secret"),
-    *("(?:extra|default|request|custom)?[-_]?headers?", "extra[-_]?(?:body|query)", "cookies?", "prox(?:y|ies)"),
+    *(
+        "api[-_]?key",
+        "(?:access|auth|api)[-_]?token",
+        "token",
+        "authorization",
+        "credentials?",
+        "password",
+        "secret",
+    ),
+    *(
+        "(?:extra|default|request|custom)?[-_]?headers?",
+        "extra[-_]?(?:body|query)",
+        "cookies?",
+        "prox(?:y|ies)",
+    ),
     *("organi(?:s|z)ation", "project(?:[-_]?id)?", "space[-_]?id", "deployment(?:[-_]?id)?"),
     *("model(?:[-_]?id)?", "messages?", "prompt", "input", "contents?", "system", "stream"),
 )
@@ -39,20 +53,20 @@ def is_redirecting(name: str) -> bool:
 
 
 def canonical(value: Any) -> Any:
-    """JSON in its one spelling: `null` in a mapping means unset, and numbers are as the database returns them.
+    """JSON in its one spelling: numbers are as the database returns them.
 
     Raises:
         PydanticCustomError: `out-of-range` for a number that JSON does not know; `steps` leads to it.
 
-    >>> canonical({"a": None, "b": [None, 1e20], "c": -0.0})
-    {'b': [None, 100000000000000000000], 'c': 0.0}
+    >>> canonical({"a": [None, 1e20], "b": -0.0})
+    {'a': [None, 100000000000000000000], 'b': 0.0}
     """
     return _canonical(value, ())
 
 
 def _canonical(value: Any, steps: tuple[str | int, ...]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _canonical(item, (*steps, key)) for key, item in value.items() if item is not None}
+        return {key: _canonical(item, (*steps, key)) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_canonical(item, (*steps, number)) for number, item in enumerate(value)]
     if isinstance(value, float):
@@ -69,19 +83,24 @@ def _number(value: float, steps: tuple[str | int, ...]) -> int | float:
 
 
 def checked_extra(value: Any) -> Any:
-    """A mapping of `extra` in canonical form; refuses names that redirect or replace the request."""
+    """A mapping of `extra` in canonical form; refuses names that redirect or replace the request.
+
+    Its nulls stay: they may remove what would be inherited.
+    """
     if not isinstance(value, Mapping):
         raise PydanticCustomError("wrong-type", "this is no mapping")
     for name in value:
         if is_redirecting(name):
-            raise PydanticCustomError("wrong-value", "this would redirect or replace the request", {"steps": (name,)})
+            raise PydanticCustomError(
+                "wrong-value", "this would redirect or replace the request", {"steps": (name,)}
+            )
     return canonical(value)
 
 
 def checked_format(value: Any) -> Any:
     """A response format: `text`, `json_object`, or a mapping that is passed on."""
     if isinstance(value, Mapping) and value:
-        return canonical(value)
+        return without_nulls(canonical(value))
     if isinstance(value, str) and value in RESPONSE_FORMATS:
         return value
     code = "wrong-value" if isinstance(value, (str, Mapping)) else "wrong-type"

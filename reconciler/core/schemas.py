@@ -1,5 +1,5 @@
 """The shape of the four entities as people write them, for the files and for the library alike: strict, with
-`null` as "unset" everywhere. Ranges and words stand here and nowhere else; what needs other entities does not.
+`null` as "unset" everywhere. Ranges and words stand here and nowhere else.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from reconciler.core.schema_fields import (
+    INTEGER_LIMIT,
     BigInteger,
     Count,
     Duration,
@@ -32,8 +33,25 @@ ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "
 # What models are known to be able to do; another word is a warning, for it may be a typing error.
 CAPABILITIES = (
     *("audio", "batch", "caching", "citations", "code_execution", "computer_use", "documents", "embeddings"),
-    *("fine_tuning", "function_calling", "image_generation", "json_mode", "json_schema", "logprobs", "parallel_tools"),
-    *("reasoning", "rerank", "speech", "streaming", "structured_output", "system_prompt", "thinking", "tools"),
+    *(
+        "fine_tuning",
+        "function_calling",
+        "image_generation",
+        "json_mode",
+        "json_schema",
+        "logprobs",
+        "parallel_tools",
+    ),
+    *(
+        "reasoning",
+        "rerank",
+        "speech",
+        "streaming",
+        "structured_output",
+        "system_prompt",
+        "thinking",
+        "tools",
+    ),
     *("transcription", "translation", "video", "vision", "web_search"),
 )
 
@@ -47,8 +65,8 @@ class _Entity(BaseModel):
 
 
 class ParameterSet(_Entity):
-    """Generation parameters under a name, or written where they are used. An unset field means: the provider's
-    own default.
+    """Generation parameters under a name, or written where they are used. An unset field means the default of
+    the provider.
 
     Attributes:
         extends: The set whose values count where this one says nothing; `null` removes one of them.
@@ -77,10 +95,10 @@ class ParameterSet(_Entity):
 
     extends: Word | None = None
     description: Text | None = None
-    use_case: ShortText | None = None
+    use_case: Text | None = None
     labels: Labels | None = None
     max_new_tokens: Count | None = None
-    min_new_tokens: Integer | None = None
+    min_new_tokens: Annotated[int, Field(ge=0, le=INTEGER_LIMIT)] | None = None
     temperature: Number | None = None
     top_p: Number | None = None
     top_k: Integer | None = None
@@ -125,8 +143,8 @@ class Verification(_Entity):
     """How a provider's models are verified.
 
     Attributes:
-        probe: What is asked: nothing, whether the endpoint answers, whether the key is good, whether the model
-            exists, or whether it generates.
+        probe: What is asked: nothing, whether the endpoint answers, whether the key is good, whether the
+            model exists, or whether it generates.
         every: How often, such as `1h`.
         timeout: How long a probe may take, such as `10s`.
         activation: Whether a new model is active at once, or once it was verified.

@@ -18,6 +18,7 @@ from reconciler.core.provider_kind import ProbeLevel, ProviderKind
 from reconciler.core.transitions import next_record
 from reconciler.errors import UsageError
 from reconciler.service.verification import Interrupted
+from reconciler.store.record import RunContext
 from reconciler.store.session import Connection, translated
 from reconciler.store.verification import Candidate, Finding, candidates, write_findings
 
@@ -58,6 +59,7 @@ def verify(
     *,
     now: datetime,
     source: str,
+    context: RunContext,
     selection: Selection | None = None,
     only: Collection[Address] = (),
 ) -> tuple[Result, ...]:
@@ -67,7 +69,8 @@ def verify(
         connection: A connection in autocommit mode; no transaction is open while probing.
         probe: Asks the endpoints, given what to ask.
         now: The time that results are recorded under.
-        source: Who asks, for the records.
+        source: The source that asks, for the records.
+        context: Who asks.
         selection: Which models; or else `only` these addresses.
         only: The models of an apply.
     """
@@ -85,7 +88,7 @@ def verify(
         # What is known by then was asked for and is kept.
         results, interrupted = stop.results, stop
     with translated():
-        write_findings(connection, _findings(chosen, results, now), at=now, source=source)
+        write_findings(connection, _findings(chosen, results, now), at=now, source=source, context=context)
     if interrupted is not None:
         raise interrupted
     return results

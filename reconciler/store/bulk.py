@@ -20,6 +20,10 @@ from reconciler.store.session import Connection, StaleReadError
 
 Checkpoint = Callable[[str], None]
 
+# The tables' statistics are older than the rows that this transaction adds to them; with many rows a nested
+# loop chosen on such statistics takes hours, and a hash join is right whatever they say.
+FEW = 500
+
 _CAUSES: tuple[Cause, ...] = ("files", "drift", "both")
 
 _PLANNED = """
@@ -61,6 +65,8 @@ def write(
             copy.write_row(row)
     at("after-copy")
     connection.execute("ANALYZE planned")
+    if len(steps) > FEW:
+        connection.execute("SET LOCAL enable_nestloop = off")
     for kind, step, cause in _order(counts):
         connection.execute("SELECT set_config('reconciler.cause', %s, true)", [cause])
         statement = _statement(TABLES[kind], step)

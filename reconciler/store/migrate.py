@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from reconciler.errors import SchemaError
-from reconciler.store.session import Connection, translated
+from reconciler.store.session import Connection, connect
 
 if TYPE_CHECKING:
+    import sqlalchemy
     from alembic.config import Config
 
 # Any number that nobody else uses: two programs that upgrade one database must take turns.
@@ -26,23 +27,37 @@ def upgrade(url: str) -> tuple[str | None, str]:
         SchemaError: The database is newer than this program.
         StoreUnavailableError: PostgreSQL did not answer.
     """
-    from alembic import command
-    from sqlalchemy import NullPool, create_engine, text
-
-    from reconciler.store.session import sqlalchemy_url
-
-    config = _config()
     after = head()
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool, connect_args={"prepare_threshold": None})
-    with translated(), engine.begin() as connection:
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
-        driver: Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    with connect(url) as driver, _bound(driver) as connection:
+        driver.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
         before = revision(driver)
         check_not_newer(before)
         if before != after:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _run(connection)
     return before, after
+
+
+@contextmanager
+def _bound(driver: Connection) -> Iterator[sqlalchemy.Connection]:
+    """One transaction of SQLAlchemy on the driver's own connection; its errors are the driver's again."""
+    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy.exc import DBAPIError
+
+    driver.autocommit = False
+    engine = create_engine("postgresql+psycopg://", creator=lambda: driver, poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise (error.orig or error) from error
+
+
+def _run(connection: sqlalchemy.Connection) -> None:
+    from alembic import command
+
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def head() -> str:
@@ -52,10 +67,10 @@ def head() -> str:
 
 def revision(connection: Connection) -> str | None:
     """The revision of the database; `None` where our tables are missing."""
-    found = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+    found = connection.execute("SELECT to_regclass('reconciler_version') IS NOT NULL").fetchone()
     if found is None or not found[0]:
         return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    row = connection.execute("SELECT version_num FROM reconciler_version").fetchone()
     return row[0] if row else None
 
 
@@ -78,6 +93,15 @@ def check_current(before: str | None) -> None:
         )
 
 
+def require(connection: Connection) -> None:
+    """Raise `SchemaError` where the tables are missing."""
+    if revision(connection) is None:
+        raise SchemaError(
+            "This database holds no registry yet.",
+            hint="`reconciler apply` or `reconciler db upgrade` sets it up",
+        )
+
+
 def location() -> Path:
     """The folder with the migrations."""
     package = Path(__file__).resolve().parents[1]
@@ -95,9 +119,3 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(location()).replace("%", "%%"))
     return config
-
-
-def is_empty(url: str) -> bool:
-    """Whether our tables are missing."""
-    with translated(), psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
-        return revision(connection) is None

@@ -37,8 +37,8 @@ def list_models(
     return tuple(_listed(*row) for row in rows)
 
 
-def _listed(provider: str, model_id: str, kind: str, active: bool, *rest: Any) -> ListedModel:
-    hold, status, last_verified, set_name, values, template, owner, labels, mode = rest
+def _listed(provider: str, model_id: str, kind: str, *rest: Any) -> ListedModel:
+    active, hold, status, last_verified, set_name, values, template, owner, labels, mode = rest
     return ListedModel(
         address=model_address(provider, model_id),
         kind=kind,
@@ -151,11 +151,11 @@ LEFT JOIN managed_entities m ON m.kind = e.kind AND m.key = e.key AND NOT m.forg
 
 
 def exported(connection: Connection, source: str | None) -> tuple[tuple[Desired, ...], tuple[Address, ...]]:
-    """The observed state as entities of the files, and the models that no file can describe.
+    """The observed state as entities of the files, and what no file can describe.
 
-    With a source, what it owns and whatever that refers to; else everything. A model whose provider nobody
-    registered cannot be written down, and an inactive set or template that nobody uses is left out: a file
-    has no word for it.
+    With a source, what it owns and whatever that refers to; else everything. A model or template whose
+    provider nobody registered cannot be written down. An inactive set or template that nobody uses is left
+    out, for a file has no word for it; so is an inline one whose model uses another.
     """
     found, owners = {}, {}
     for kind, key, spec, active, owner in connection.execute(_EXPORT):
@@ -163,22 +163,34 @@ def exported(connection: Connection, source: str | None) -> tuple[tuple[Desired,
         found[address] = Desired(address, spec, active, Place("", 0, 1))
         owners[address] = owner
     chosen = {address for address in found if source is None or owners[address] == source}
-    models = [found[address] for address in chosen if address.kind == "model"]
-    orphans = {model.address for model in models if Address("provider", model.address.provider) not in found}
-    needed = {used for model in models if model.address not in orphans for used in references(model)}
-    kept = {
-        address
-        for address in chosen - orphans
-        if found[address].active or address.kind in {"provider", "model"}
-    }
-    return tuple(found[address] for address in sorted(kept | (needed & found.keys()))), tuple(sorted(orphans))
+    orphans = {address for address in chosen if (_provider_of(found[address]) or address) not in found}
+    kept = {address for address in chosen - orphans if _stands_alone(found[address])}
+    # Models refer to templates, and templates to providers: after two steps nothing new comes.
+    for _ in range(2):
+        kept |= {used for address in kept for used in references(found[address]) if used in found}
+    return tuple(found[address] for address in sorted(kept)), tuple(sorted(orphans - kept))
 
 
-def references(model: Desired) -> tuple[Address, ...]:
-    """What a model refers to: its provider, its parameter set, its template if it has one."""
-    template = model.spec.get("prompt_template")
-    return (
-        Address("provider", model.address.provider),
-        Address("parameters", model.spec["parameters"]),
-        *([Address("template", template)] if template else []),
-    )
+def _provider_of(entity: Desired) -> Address | None:
+    """The provider that an entity cannot be without."""
+    if entity.address.kind == "model":
+        return Address("provider", entity.address.provider)
+    bound = entity.spec.get("provider") if entity.address.kind == "template" else None
+    return Address("provider", bound) if bound else None
+
+
+def _stands_alone(entity: Desired) -> bool:
+    """Whether a file can name the entity though nothing refers to it."""
+    return entity.address.kind in {"provider", "model"} or (entity.active and "/" not in entity.address.key)
+
+
+def references(entity: Desired) -> tuple[Address, ...]:
+    """What an entity refers to: its provider, a model's parameter set, its template if it has one."""
+    found = [_provider_of(entity)]
+    if entity.address.kind == "model":
+        template = entity.spec.get("prompt_template")
+        found += [
+            Address("parameters", entity.spec["parameters"]),
+            Address("template", template) if template else None,
+        ]
+    return tuple(address for address in found if address is not None)

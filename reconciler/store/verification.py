@@ -15,6 +15,7 @@ from reconciler.core.state import Spec
 from reconciler.core.transitions import VerificationRecord
 from reconciler.store import lock
 from reconciler.store.columns import TABLES, spec_sql
+from reconciler.store.record import RunContext, announce
 from reconciler.store.session import Connection
 
 # The probes are already paid for: rather wait for a long apply than lose what they found.
@@ -99,12 +100,15 @@ class Finding:
     next_due: datetime
 
 
-def write_findings(connection: Connection, findings: Iterable[Finding], *, at: datetime, source: str) -> None:
+def write_findings(
+    connection: Connection, findings: Iterable[Finding], *, at: datetime, source: str, context: RunContext
+) -> None:
     """Store results, statuses and times in one transaction; a success lifts the hold that waited for it.
 
     `last_verified` of the model is a copy for readers; `is_active` changes only where a hold is lifted.
     """
     with lock.writing(connection, lock_timeout=LOCK_TIMEOUT):
+        announce(connection, source, context)
         connection.execute(_FOUND)
         with connection.cursor() as cursor, cursor.copy("COPY found FROM STDIN") as copy:
             for finding in findings:

@@ -1,0 +1,237 @@
+"""What the tables need besides columns: functions, triggers, partitions, the view, and the rows that are
+there from the start. Text as it is now, for `tables`; a migration keeps its own as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import DDL, Connection, MetaData, Table, event
+
+# Where the migrations stand whose tables these are: what was made from here, later migrations continue.
+REVISION = "0001"
+
+_SETTING = """
+CREATE FUNCTION reconciler_setting(name TEXT) RETURNS TEXT LANGUAGE sql STABLE AS $$
+    SELECT NULLIF(current_setting('reconciler.' || name, true), '')
+$$
+"""
+
+# The only writer of the trail: whoever changes the registry, by whatever program, is recorded here.
+# The address's parts are the trigger's arguments: the entity kind, then the key's columns.
+_RECORD = """
+CREATE FUNCTION reconciler_record() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    kind CONSTANT TEXT := TG_ARGV[0] || ':';
+    first CONSTANT TEXT := TG_ARGV[1];
+    second CONSTANT TEXT := TG_ARGV[2];
+    silent CONSTANT TEXT[] := '{created_at,updated_at,generation,last_verified}';
+    run CONSTANT BIGINT := reconciler_setting('run');
+    source CONSTANT TEXT := reconciler_setting('source');
+    actor CONSTANT TEXT := reconciler_setting('actor');
+    application CONSTANT TEXT := current_setting('application_name');
+    client CONSTANT INET := inet_client_addr();
+    cause CONSTANT TEXT := reconciler_setting('cause');
+    reason CONSTANT TEXT := reconciler_setting('reason');
+    transaction CONSTANT BIGINT := pg_current_xact_id()::text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
+                                  action, address, after, cause, reason)
+        SELECT now(), transaction, run, source, session_user, actor, application, client, 'insert',
+               kind || (n.entity ->> first) || COALESCE('/' || (n.entity ->> second), ''),
+               n.entity, cause, reason
+        FROM (SELECT jsonb_strip_nulls(to_jsonb(new_rows) - silent) AS entity FROM new_rows) n;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
+                                  action, address, before, cause, reason)
+        SELECT now(), transaction, run, source, session_user, actor, application, client, 'delete',
+               kind || (o.entity ->> first) || COALESCE('/' || (o.entity ->> second), ''),
+               o.entity, cause, reason
+        FROM (SELECT jsonb_strip_nulls(to_jsonb(old_rows) - silent) AS entity FROM old_rows) o;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
+                                  action, address, cause, reason)
+        VALUES (now(), transaction, run, source, session_user, actor, application, client, 'truncate',
+                kind || '*', cause, reason);
+    ELSE
+        INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
+                                  action, address, before, after, cause, reason)
+        SELECT now(), transaction, run, source, session_user, actor, application, client, 'update',
+               kind || (c.named ->> first) || COALESCE('/' || (c.named ->> second), ''),
+               (SELECT jsonb_object_agg(key, value) FROM jsonb_each(c.old_entity)
+                WHERE value IS DISTINCT FROM c.new_entity -> key),
+               (SELECT jsonb_object_agg(key, value) FROM jsonb_each(c.new_entity)
+                WHERE value IS DISTINCT FROM c.old_entity -> key),
+               cause, reason
+        FROM (SELECT to_jsonb(o) - silent AS old_entity, to_jsonb(n) - silent AS new_entity,
+                     COALESCE(to_jsonb(n), to_jsonb(o)) AS named
+              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id) c
+        WHERE c.old_entity IS DISTINCT FROM c.new_entity;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+_TOUCH = """
+CREATE FUNCTION reconciler_touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at := now();
+    RETURN NEW;
+END $$
+"""
+
+# Whoever sets is_active by hand has decided: no probe may undo it later by lifting a hold. A statement that
+# sets the hold to something new is verification's own.
+_CLEAR_HOLD = """
+CREATE FUNCTION reconciler_clear_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.hold := NULL;
+    RETURN NEW;
+END $$
+"""
+
+_KEEP_DEFAULT = """
+CREATE FUNCTION reconciler_keep_default() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'parameters:default is built in and cannot be changed'
+        USING ERRCODE = 'check_violation', HINT = 'create a parameter set of your own and name it instead';
+END $$
+"""
+
+_RESTORE_DEFAULT = """
+CREATE FUNCTION reconciler_restore_default() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO llm_parameters (name, description)
+    VALUES ('default', 'Built in: every parameter at the provider''s own default');
+    RETURN NULL;
+END $$
+"""
+
+# They write with their owner's rights and find our tables wherever the caller looks: who may edit a model
+# needs no right on the trail; neither a search path nor a temporary table of the same name hides an edit.
+_RIGHTS = """
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION reconciler_record() SECURITY DEFINER SET search_path = %1$I, pg_temp;'
+        'ALTER FUNCTION reconciler_restore_default() SECURITY DEFINER SET search_path = %1$I, pg_temp',
+        current_schema()); END $$
+"""
+# Else anybody could hang them on a table of their own, and write what never happened.
+_REVOKED = "REVOKE EXECUTE ON FUNCTION reconciler_record(), reconciler_restore_default() FROM PUBLIC"
+
+FUNCTIONS = {
+    "reconciler_setting": _SETTING,
+    "reconciler_record": _RECORD,
+    "reconciler_touch": _TOUCH,
+    "reconciler_clear_hold": _CLEAR_HOLD,
+    "reconciler_keep_default": _KEEP_DEFAULT,
+    "reconciler_restore_default": _RESTORE_DEFAULT,
+}
+RIGHTS = (_RIGHTS, _REVOKED)
+
+# The arguments of the trail's triggers: the entity's kind, then the columns of its key.
+AUDITED = {
+    "providers": "'provider', 'name'",
+    "llm_parameters": "'parameters', 'name'",
+    "prompt_templates": "'template', 'name'",
+    "provider_model_configs": "'model', 'provider_name', 'model_id'",
+}
+_REFERENCING = {
+    "insert": "REFERENCING NEW TABLE AS new_rows",
+    "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+    "delete": "REFERENCING OLD TABLE AS old_rows",
+    "truncate": "",
+}
+
+_HOLD_RULE = """
+CREATE TRIGGER provider_model_configs_clear_hold BEFORE UPDATE OF is_active ON provider_model_configs
+    FOR EACH ROW WHEN (NEW.hold IS NOT NULL AND NEW.hold IS NOT DISTINCT FROM OLD.hold)
+    EXECUTE FUNCTION reconciler_clear_hold()
+"""
+_DEFAULT_RULE = """
+CREATE TRIGGER llm_parameters_keep_default BEFORE UPDATE OR DELETE ON llm_parameters
+    FOR EACH ROW WHEN (OLD.name = 'default') EXECUTE FUNCTION reconciler_keep_default()
+"""
+_TRUNCATE_RULE = """
+CREATE TRIGGER llm_parameters_restore_default AFTER TRUNCATE ON llm_parameters
+    FOR EACH STATEMENT EXECUTE FUNCTION reconciler_restore_default()
+"""
+RULES = (_HOLD_RULE, _DEFAULT_RULE, _TRUNCATE_RULE)
+
+PARTITIONED = ("verification_results", "audit_events")
+
+VIEW = """
+CREATE VIEW effective_models AS
+SELECT m.id, m.provider_name, m.model_id, p.kind,
+       m.is_active AND COALESCE(p.is_active, TRUE) AS is_active,
+       m.mode, m.version, m.limits, m.capabilities, m.labels, m.hold, m.last_verified,
+       s.name AS parameters_name,
+       jsonb_strip_nulls(to_jsonb(s) - ARRAY['id', 'name', 'description', 'use_case', 'labels', 'is_active',
+                                             'generation', 'created_at', 'updated_at']) AS parameters,
+       t.name AS template_name, t.system_prompt, t.context_prefix, t.query_prefix, t.answer_prefix
+FROM provider_model_configs m
+LEFT JOIN providers p ON p.name = m.provider_name
+JOIN llm_parameters s ON s.id = m.parameters_id
+LEFT JOIN prompt_templates t ON t.id = m.prompt_template_id
+"""
+
+_DEFAULT_PARAMETERS = """
+INSERT INTO llm_parameters (name, description)
+VALUES ('default', 'Built in: every parameter at the provider''s own default')
+"""
+_VERSION = """
+CREATE TABLE reconciler_version (
+    version_num VARCHAR(32) NOT NULL, CONSTRAINT reconciler_version_pkc PRIMARY KEY (version_num)
+)
+"""
+BUILT_IN = (
+    "INSERT INTO registry (id) VALUES (1)",
+    _DEFAULT_PARAMETERS,
+    _VERSION,
+    f"INSERT INTO reconciler_version (version_num) VALUES ('{REVISION}')",
+)
+
+
+def attach(metadata: MetaData) -> None:
+    """Let `create_all` and `drop_all` of these tables make and drop everything that belongs to them."""
+    sequences = [f"CREATE SEQUENCE {table}_id_seq" for table in PARTITIONED]
+    _listen(metadata, "before_create", sequences)
+    triggers = [trigger for table in AUDITED for trigger in _triggers(table)]
+    partitions = [statement for table in PARTITIONED for statement in _partition(table)]
+    _listen(metadata, "after_create", [*partitions, *FUNCTIONS.values(), *RIGHTS, *triggers, *RULES])
+    _listen(metadata, "after_create", [VIEW, *BUILT_IN])
+    _listen(metadata, "before_drop", ["DROP VIEW effective_models"])
+    _listen(metadata, "after_drop", [f"DROP FUNCTION {name}" for name in FUNCTIONS])
+    _listen(metadata, "after_drop", ["DROP TABLE reconciler_version"])
+
+
+def _triggers(table: str) -> Iterable[str]:
+    for event_name, referencing in _REFERENCING.items():
+        yield (
+            f"CREATE TRIGGER {table}_record_{event_name} AFTER {event_name.upper()} ON {table} {referencing} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record({AUDITED[table]})"
+        )
+    yield (
+        f"CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} FOR EACH ROW "
+        "WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION reconciler_touch()"
+    )
+
+
+def _partition(table: str) -> Iterable[str]:
+    yield f"ALTER SEQUENCE {table}_id_seq OWNED BY {table}.id"
+    yield f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT"
+
+
+def _listen(metadata: MetaData, moment: str, statements: Sequence[str]) -> None:
+    def run(_: MetaData, connection: Connection, *, tables: Collection[Table] = (), **_more: Any) -> None:
+        # Where every table is there already, the rest is too.
+        for statement in statements if tables else ():
+            connection.execute(_statement(statement))
+
+    event.listen(metadata, moment, run)
+
+
+def _statement(text: str) -> DDL:
+    # A percent sign would ask SQLAlchemy for one of its names.
+    return DDL(text.replace("%", "%%"))  # type: ignore[no-untyped-call] # SQLAlchemy's own gap

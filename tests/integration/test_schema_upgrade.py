@@ -1,0 +1,98 @@
+"""Setting up and upgrading the tables: wholly or not at all, once, and never backwards."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import psycopg
+import pytest
+from support import schema
+
+from reconciler.errors import ProviderConfigError, SchemaError
+from reconciler.store import migrate
+
+
+def execute(url, statement):
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def revision(url):
+    with psycopg.connect(url, autocommit=True) as connection:
+        return migrate.revision(connection)
+
+
+def test_an_empty_database_is_brought_to_the_newest_revision(empty_database):
+    assert revision(empty_database) is None
+    assert migrate.upgrade(empty_database) == (None, migrate.head())
+    assert revision(empty_database) == migrate.head()
+
+
+def test_a_second_upgrade_changes_nothing(database):
+    before = schema.whole(database)
+    assert migrate.upgrade(database) == (migrate.head(), migrate.head())
+    assert schema.whole(database) == before
+
+
+def test_two_upgrades_at_once_take_turns(empty_database):
+    together = Barrier(2)
+
+    def upgrade(_):
+        together.wait(timeout=30)
+        return migrate.upgrade(empty_database)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = set(pool.map(upgrade, range(2)))
+    assert done == {(None, migrate.head()), (migrate.head(), migrate.head())}
+
+
+@pytest.mark.parametrize(
+    "in_the_way",
+    [
+        pytest.param("CREATE TABLE audit_events_default (x INTEGER)", id="among the tables"),
+        pytest.param("CREATE VIEW effective_models AS SELECT 1", id="at the end"),
+    ],
+)
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database, in_the_way):
+    execute(empty_database, in_the_way)
+    before = schema.whole(empty_database)
+    with pytest.raises(ProviderConfigError, match="already exists"):
+        migrate.upgrade(empty_database)
+    assert schema.whole(empty_database) == before
+    assert revision(empty_database) is None
+
+
+def test_a_newer_database_is_left_alone(database):
+    execute(database, "UPDATE reconciler_version SET version_num = '9999'")
+    before = schema.whole(database)
+    with pytest.raises(SchemaError, match="newer") as caught:
+        migrate.upgrade(database)
+    assert caught.value.hint == "upgrade llm-reconciler on this machine"
+    assert schema.whole(database) == before
+
+
+@pytest.mark.parametrize(
+    ("found", "message", "hint"),
+    [
+        pytest.param("9999", "newer", "upgrade llm-reconciler", id="newer"),
+        pytest.param("0000", "older", "reconciler db upgrade", id="older"),
+    ],
+)
+def test_tables_of_another_revision_are_an_error_that_says_what_to_do(database, found, message, hint):
+    execute(database, f"UPDATE reconciler_version SET version_num = '{found}'")
+    with pytest.raises(SchemaError, match=message) as caught:
+        migrate.check_current(revision(database))
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("found", [pytest.param(None, id="none"), pytest.param("head", id="current")])
+def test_missing_and_current_tables_are_no_error(found):
+    migrate.check_current(migrate.head() if found else None)
+
+
+def test_the_newest_revision_by_file_name_is_the_one_that_the_scripts_lead_to():
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(migrate.location()))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrate.head()]
