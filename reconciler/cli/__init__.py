@@ -1,0 +1,1 @@
+"""The command line: a command parses, calls once, prints and returns a status. No rule lives here."""

@@ -1,0 +1,136 @@
+"""The verbs that need the files only: no database, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.cli import calls, options, status, streams
+from reconciler.errors import UsageError
+from reconciler.report import block, json, markdown, text
+
+EXAMPLE: Mapping[str, str] = {
+    "openai.yaml": """\
+version: 1
+
+providers:
+  openai:
+    kind: openai
+    description: OpenAI
+    # A reference, never the key itself: the key is read from the environment when it is used.
+    credentials:
+      api_key: env:OPENAI_API_KEY
+    parameters: balanced
+    prompt_template: assistant
+    models:
+      gpt-4o-mini: {}
+      gpt-4o:
+        parameters: {extends: balanced, temperature: 0.2}
+""",
+    "shared.yaml": """\
+version: 1
+
+parameters:
+  balanced:
+    description: For everyday questions
+    temperature: 0.7
+    max_new_tokens: 500
+
+templates:
+  assistant:
+    description: A plain assistant
+    system_prompt: You are a helpful AI assistant.
+    query_prefix: "Question:"
+    answer_prefix: "Answer:"
+""",
+}
+
+
+def write_new(directory: Path, contents: Mapping[str, str]) -> None:
+    """Write files into a directory; none of them may exist and none may lie outside of it."""
+    paths = {name: directory / name for name in sorted(contents)}
+    for name, path in paths.items():
+        if not path.resolve().is_relative_to(directory.resolve()):
+            raise UsageError(f"{name} would be written outside of {directory}.", code="bad-name")
+        if path.exists() or path.is_symlink():
+            raise UsageError(
+                f"{path} exists, and nothing is overwritten.",
+                code="exists",
+                hint="name another directory, or move the file away",
+            )
+    try:
+        for name, path in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(contents[name])
+    except OSError as error:
+        raise UsageError(f"{directory} cannot be written: {error.strerror}.", code="unwritable") from error
+
+
+def init(
+    directory: options.Directory = options.DEFAULT_DIRECTORY, output: options.PlainOutput = "text"
+) -> int:
+    """Write a small working directory of YAML to start from.
+
+    Two files, one provider with two models. Nothing that exists is overwritten.
+    """
+    write_new(directory, EXAMPLE)
+    names = sorted(EXAMPLE)
+    written = [f"Wrote {directory / name}" for name in names]
+    streams.answer(
+        output,
+        text=lambda: "\n".join((*written, f"Next: reconciler validate {directory}")),
+        json=lambda: json.document({"directory": str(directory), "files": names}),
+    )
+    return status.DONE
+
+
+def validate(
+    directory: options.Directory = options.DEFAULT_DIRECTORY, output: options.Output = "text"
+) -> int:
+    """Check the files and report every problem in them.
+
+    Needs no database and no network. Each problem has its file, line and column, what is wrong and what to
+    write instead.
+    """
+    from reconciler import wiring
+
+    desired = wiring.load(directory)
+    found, counts, place = desired.problems, desired.counts, str(directory)
+    streams.answer(
+        output,
+        text=lambda: text.validation(found, counts, place, streams.answer_style()),
+        json=lambda: json.validation(found, counts),
+        markdown=lambda: markdown.validation(found, counts, place),
+    )
+    return status.of_validation(found)
+
+
+def render(
+    directory: options.Directory = options.DEFAULT_DIRECTORY, output: options.PlainOutput = "text"
+) -> int:
+    """Print the desired state with everything resolved.
+
+    Inherited values and defaults are filled in, as they would be stored.
+    """
+    from reconciler import wiring
+
+    rendered = wiring.rendered(calls.load(directory, output))
+    streams.answer(
+        output,
+        text=lambda: "\n".join(block.lines(rendered)),
+        json=lambda: json.document(rendered),
+    )
+    return status.DONE
+
+
+def schema(output: options.PlainOutput = "text") -> int:
+    """Print the JSON Schema of the file format.
+
+    Editors that know it complete and check the files while they are written.
+    """
+    from reconciler import wiring
+
+    described = wiring.json_schema()
+    streams.answer(output, text=lambda: json.pretty(described), json=lambda: json.pretty(described))
+    return status.DONE

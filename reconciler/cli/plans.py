@@ -1,0 +1,106 @@
+"""The verbs that compare and ask: plan, drift and verify."""
+
+from __future__ import annotations
+
+import time
+
+from reconciler.cli import calls, options, status, streams
+from reconciler.core.options import PlanOptions, Selection
+from reconciler.core.plan import Plan
+from reconciler.errors import UsageError
+from reconciler.report import json, markdown, plan_text, results_text
+
+
+def plan(
+    directory: options.Directory = options.DEFAULT_DIRECTORY,
+    *,
+    output: options.Output = "text",
+    database_url: options.DatabaseUrl = None,
+    source: options.Source = None,
+    home: options.Home = None,
+    accept: options.Accept = None,
+    adopt: options.Adopt = False,
+    no_deactivate: options.NoDeactivate = False,
+    detailed_exitcode: options.DetailedExitcode = False,
+) -> int:
+    """Show what apply would do; writes nothing.
+
+    Deactivations come first. Exits with 3 where a safety rule stands against the plan.
+    """
+    chosen = calls.settings(database_url, source, home)
+    wanted = PlanOptions(chosen.source, tuple(accept or ()), adopt, no_deactivate)
+    desired = calls.load(directory, output)
+    with calls.registry(chosen, write=False) as registry:
+        found = registry.plan(desired, wanted)
+    _answer_plan(found, output, str(directory))
+    return status.of_plan(found, detailed=detailed_exitcode)
+
+
+def _answer_plan(found: Plan, output: streams.Format, directory: str) -> None:
+    streams.answer(
+        output,
+        text=lambda: plan_text.plan(found, streams.answer_style()),
+        json=lambda: json.plan(found),
+        markdown=lambda: markdown.plan(found, directory=directory),
+    )
+
+
+def drift(
+    *,
+    output: options.Output = "text",
+    database_url: options.DatabaseUrl = None,
+    source: options.Source = None,
+    home: options.Home = None,
+) -> int:
+    """Show what was changed behind the files' back.
+
+    Compares it with what was applied last; the files are not read. Exits with 2 where there is drift.
+    """
+    chosen = calls.settings(database_url, source, home)
+    with calls.registry(chosen, write=False) as registry:
+        found = registry.drift(chosen.source)
+    streams.answer(
+        output,
+        text=lambda: plan_text.drift(found, streams.answer_style()),
+        json=lambda: json.plan(found),
+        markdown=lambda: markdown.drift(found),
+    )
+    return status.of_drift(found)
+
+
+def verify(
+    addresses: options.Addresses = None,
+    *,
+    output: options.Output = "text",
+    database_url: options.DatabaseUrl = None,
+    source: options.Source = None,
+    home: options.Home = None,
+    due: options.Due = False,
+    failed: options.Failed = False,
+    every: options.Every = False,
+    probe: options.Probe = None,
+) -> int:
+    """Ask the providers whether the models can be used.
+
+    Exits with 5 where an answer is definitive and bad; what may pass by itself is shown and is no failure.
+    """
+    from reconciler.core.address import parse_address
+
+    if sum((bool(addresses), due, failed, every)) > 1:
+        raise UsageError("Name addresses, or one of --due, --failed and --all.")
+    selection = Selection(tuple(map(parse_address, addresses or ())), failed, every, probe)
+    chosen = calls.settings(database_url, source, home)
+    began, counter = time.monotonic(), calls.Counter()
+    with calls.registry(chosen, write=False) as registry:
+        try:
+            results = registry.verify(selection, on_result=counter)
+        finally:
+            counter.close()
+    seconds = time.monotonic() - began
+    streams.answer(
+        output,
+        text=lambda: results_text.verification(results, streams.answer_style()),
+        json=lambda: json.verification(results, seconds),
+        markdown=lambda: markdown.verification(results),
+    )
+    return status.of_verification(results)

@@ -1,0 +1,138 @@
+"""What the registry holds, as plain text: its models, one entity in full, and its trail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.core.changes import FieldChange
+from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
+from reconciler.core.problem import Place
+from reconciler.report import block, text
+from reconciler.report.escape import printable
+from reconciler.report.layout import PLAIN, Cell, Colour, Style, counted, moment, table
+from reconciler.report.results_text import applied_counts
+from reconciler.report.values import field_line, field_value
+
+_HEADINGS = ("MODEL", "ACTIVE", "STATUS", "LAST VERIFIED", "PARAMETERS", "TEMPLATE", "MANAGED BY")
+_STATUSES: Mapping[str, Colour] = {
+    "verified": "green",
+    "degraded": "yellow",
+    "failing": "red",
+    "pending": "cyan",
+}
+
+
+def models(listed: Sequence[ListedModel], style: Style = PLAIN) -> str:
+    """The registry's models as a table, and how many there are."""
+    if not listed:
+        return "No models."
+    active = sum(model.is_active for model in listed)
+    lines = table(_HEADINGS, [_model(model) for model in listed], style)
+    return "\n".join((*lines, f"{counted(len(listed), 'model')}, {active:,} active."))
+
+
+def _model(model: ListedModel) -> tuple[Cell, ...]:
+    return (
+        Cell(printable(str(model.address))),
+        Cell(activity(model), "" if model.is_active else "dim"),
+        Cell(model.status, _STATUSES.get(model.status, "")),
+        Cell(moment(model.last_verified)),
+        Cell(printable(str(model.parameters.get("name", "-")))),
+        Cell(printable(model.prompt_template or "-")),
+        Cell(printable(model.managed_by or "nobody")),
+    )
+
+
+def activity(model: ListedModel) -> str:
+    """Whether a model is usable, and what holds it back where verification does."""
+    return "yes" if model.is_active else f"no ({model.hold})" if model.hold else "no"
+
+
+def entity(found: ShownEntity) -> str:
+    """One entity in full."""
+    lines = [printable(str(found.address)), *(f"  {name}: {value}" for name, value in _facts(found))]
+    lines += [f"  {line}" for line in block.lines({"spec": found.spec})]
+    if found.used_by:
+        lines += [f"  used by {counted(len(found.used_by), 'model')}:"]
+        lines += [f"    {printable(name)}" for name in found.used_by]
+    return "\n".join(lines)
+
+
+def _facts(found: ShownEntity) -> Iterator[tuple[str, str]]:
+    yield "active", _activity(found)
+    yield "managed by", _owner(found)
+    if found.status is not None:
+        outcome = f", last outcome {found.outcome}" if found.outcome else ""
+        yield "verification", f"{found.status}{outcome}, last answered well {moment(found.last_verified)}"
+    if found.detail:
+        yield "detail", printable(found.detail)
+    yield "created", moment(found.created_at)
+    yield "updated", moment(found.updated_at)
+
+
+def _activity(found: ShownEntity) -> str:
+    if found.hold:
+        return f"no, on hold: {found.hold}"
+    if found.is_active and not found.usable:
+        return "yes, but not usable: its provider is inactive"
+    return "yes" if found.is_active else "no"
+
+
+def _owner(found: ShownEntity) -> str:
+    if found.managed_by is None:
+        return "nobody"
+    place = text.where(Place(found.file, found.line or 0, 0)) if found.file else ""
+    return printable(found.managed_by) + (f" ({place})" if place else "")
+
+
+def history(events: Sequence[Event], runs: Sequence[Run], style: Style = PLAIN) -> str:
+    """The trail: the runs, then every recorded change, in the order in which they come."""
+    sections = [
+        "\n".join((style.paint(title, "bold"), *lines))
+        for title, lines in (("Runs", list(map(run_line, runs))), ("Changes", list(_events(events))))
+        if lines
+    ]
+    return "\n\n".join(sections) or "No history."
+
+
+def run_line(run: Run) -> str:
+    """One run on one line."""
+    ended = applied_counts(run.summary) if run.succeeded else f"failed: {printable(run.error or 'unknown')}"
+    actor = f" by {printable(run.actor)}" if run.actor else ""
+    revision = f" at {printable(run.revision[:12])}" if run.revision else ""
+    return (
+        f"  {moment(run.started_at)}  run {run.id}, source {printable(run.source)}{revision}{actor}: {ended}"
+    )
+
+
+def _events(events: Sequence[Event]) -> Iterator[str]:
+    for event in events:
+        yield event_line(event)
+        yield from (f"      {line}" for line in event_fields(event))
+
+
+def event_line(event: Event) -> str:
+    """One event on one line: when, what, and who did it how."""
+    origin = f"run {event.run}" if event.run is not None else "by hand"
+    parts = (
+        event.actor or event.database_user,
+        event.application and f"with {event.application}",
+        event.client and f"from {event.client}",
+        event.cause and f"because of {event.cause}",
+        event.reason and f"reason: {event.reason}",
+    )
+    who = printable(", ".join(part for part in parts if part))
+    address = printable(event.address)
+    return f"  {moment(event.at)}  {event.action} {address} ({origin}, {who})"
+
+
+def event_fields(event: Event) -> list[str]:
+    """The fields that an event changed, one a line."""
+    before, after = event.before or {}, event.after or {}
+    changes = [FieldChange(path, before.get(path), after.get(path)) for path in _paths(before, after)]
+    return [field_value(change) if event.before is None else field_line(change) for change in changes]
+
+
+def _paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys((*before, *after)))
