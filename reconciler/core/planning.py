@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.changes import Change, Create, Deactivate, Refusal
+from reconciler.core.changes import Change, Create, Deactivate
 from reconciler.core.diff import Diff, diff
 from reconciler.core.options import PlanOptions
 from reconciler.core.plan import Bookkeeping, Plan, action_of
@@ -113,15 +113,19 @@ def touched(plan: Plan, desired: DesiredState) -> frozenset[Address]:
     )
 
 
+BATCH = 1000
+
+
 def plan_digest(plan: Plan) -> str:
     """sha256, hexadecimal, over the source, the changes and the refusals in canonical form."""
     digest = hashlib.sha256(plan.source.encode())
+    refusals = [[refusal.rule, refusal.message, refusal.accept] for refusal in plan.refusals]
+    digest.update(b"\x00" + canonical(refusals))
     for group in (plan.changes, plan.deferred):
-        digest.update(b"\x00changes")
-        for change in group:
-            digest.update(canonical(_change_parts(change)))
-    for refusal in plan.refusals:
-        digest.update(canonical(_refusal_parts(refusal)))
+        digest.update(b"\x00")
+        # A first apply has a hundred thousand changes: an encoder's start costs more than one change.
+        for start in range(0, len(group), BATCH):
+            digest.update(canonical([_change_parts(change) for change in group[start : start + BATCH]]))
     return digest.hexdigest()
 
 
@@ -142,7 +146,3 @@ def _change_parts(change: Change) -> list[Any]:
     if isinstance(change, Create):
         return [*parts, change.desired.active, dict(change.desired.spec)]
     return [*parts, change.fields]
-
-
-def _refusal_parts(refusal: Refusal) -> list[str]:
-    return [refusal.rule, refusal.message, refusal.accept]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from reconciler.core import collector
 from reconciler.core.options import PlanOptions
 from reconciler.core.plan import Applied, Plan
 from reconciler.core.planning import make_plan, touched
@@ -80,8 +81,9 @@ def _attempt(
     started = perf_counter()
     with translated(), lock.writing(connection, lock_timeout=settings.lock_timeout) as generation:
         settings.at("after-lock")
-        state = observe.read_state(connection, options.source)
-        plan = make_plan(desired, state, options)
+        with collector.paused():
+            state = observe.read_state(connection, options.source)
+            plan = make_plan(desired, state, options)
         guard(plan, approved=settings.approved)
         planned = perf_counter()
         settings.at("after-read")

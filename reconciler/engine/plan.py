@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from reconciler.core import collector
 from reconciler.core.options import PlanOptions
 from reconciler.core.plan import Plan
 from reconciler.core.planning import make_drift, make_plan
-from reconciler.core.state import DesiredState
+from reconciler.core.state import DesiredState, RegistryState
 from reconciler.store import migrate, observe
-from reconciler.store.session import Connection
+from reconciler.store.session import Connection, translated
 
 
 def plan(connection: Connection, desired: DesiredState, options: PlanOptions) -> Plan:
@@ -17,17 +18,18 @@ def plan(connection: Connection, desired: DesiredState, options: PlanOptions) ->
         SchemaError: The tables are older or newer than this program.
         UsageError: An acknowledgement names no safety rule.
     """
-    with observe.snapshot(connection):
-        found = migrate.revision(connection)
-        migrate.check_current(found)
-        state = observe.EMPTY if found is None else observe.read_state(connection, options.source)
-    return make_plan(desired, state, options)
+    with collector.paused():
+        return make_plan(desired, _state(connection, options.source), options)
 
 
 def drift(connection: Connection, source: str) -> Plan:
     """What would bring the database back to what `source` applied last."""
-    with observe.snapshot(connection):
+    with collector.paused():
+        return make_drift(_state(connection, source), source=source)
+
+
+def _state(connection: Connection, source: str) -> RegistryState:
+    with translated(), observe.snapshot(connection):
         found = migrate.revision(connection)
         migrate.check_current(found)
-        state = observe.EMPTY if found is None else observe.read_state(connection, source)
-    return make_drift(state, source=source)
+        return observe.EMPTY if found is None else observe.read_state(connection, source)

@@ -64,7 +64,7 @@ def write(
         for row in steps:
             copy.write_row(row)
     at("after-copy")
-    connection.execute("ANALYZE planned")
+    connection.execute("ANALYZE planned (kind, key, step, cause, id)")
     if len(steps) > FEW:
         connection.execute("SET LOCAL enable_nestloop = off")
     for kind, step, cause in _order(counts):
@@ -207,14 +207,16 @@ def _expect(written: int, planned: int) -> None:
 
 def _lift_pending(connection: Connection, plan: Plan, generation: int) -> None:
     """A provider that asks for no verification any more lets its waiting models go."""
-    if any(change.address.kind == "provider" for change in plan.changes):
+    causes = {change.cause for change in plan.changes if change.address.kind == "provider"}
+    for cause in sorted(causes):
+        connection.execute("SELECT set_config('reconciler.cause', %s, true)", [cause])
         connection.execute(
             "UPDATE provider_model_configs r SET hold = NULL, is_active = TRUE, updated_at = now(), "
             "generation = %s "
             "FROM providers v, planned p "
             "WHERE r.hold = 'pending' AND v.name = r.provider_name AND p.kind = 'provider' "
-            "AND p.key = v.name AND v.verification ->> 'activation' IS DISTINCT FROM 'verified'",
-            [generation],
+            "AND p.cause = %s AND p.key = v.name AND v.verification ->> 'activation' IS DISTINCT FROM 'verified'",
+            [generation, cause],
         )
 
 

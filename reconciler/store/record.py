@@ -137,7 +137,8 @@ def _write_files(connection: Connection, source: str, files: Mapping[str, Source
         "INSERT INTO source_files (source, path, sha256, defines)"
         " SELECT %s, path, sha256, defines FROM read_files ON CONFLICT (source, path) DO UPDATE SET"
         " sha256 = EXCLUDED.sha256, defines = EXCLUDED.defines, gone = FALSE"
-        " WHERE source_files.gone OR source_files.sha256 <> EXCLUDED.sha256",
+        " WHERE (source_files.gone, source_files.sha256, source_files.defines)"
+        " IS DISTINCT FROM (FALSE, EXCLUDED.sha256, EXCLUDED.defines)",
         [source],
     )
     connection.execute(
