@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reconciler.core.address import LEVELS, Address
 from reconciler.core.changes import (
@@ -48,6 +49,7 @@ def diff(
     applied: Mapping[Address, Applied],
     observed: Mapping[Address, Observed],
     *,
+    elsewhere: Mapping[Address, str] = MappingProxyType({}),
     source: str = "default",
     adopt: bool = False,
 ) -> Diff:
@@ -57,6 +59,7 @@ def diff(
         desired: What the files ask for.
         applied: What this source wrote last.
         observed: What the database holds, of any owner.
+        elsewhere: Who manages an address that has no row, where that is another source.
         source: The name that this source's rows are owned under.
         adopt: Whether rows that nobody manages become ours.
 
@@ -68,6 +71,9 @@ def diff(
     noted: list[Desired] = []
     unchanged = 0
     for address, want in desired.items():
+        if address in elsewhere and address not in observed:
+            conflicts.append(Conflict(address, elsewhere[address], want))
+            continue
         step = _wanted(want, applied.get(address), observed.get(address), source=source, adopt=adopt)
         if isinstance(step, Conflict):
             conflicts.append(step)

@@ -27,7 +27,12 @@ def make_plan(desired: DesiredState, registry: RegistryState, options: PlanOptio
     """
     check_acknowledgements(options.accept)
     found = diff(
-        desired.entities, registry.applied, registry.observed, source=options.source, adopt=options.adopt
+        desired.entities,
+        registry.applied,
+        registry.observed,
+        elsewhere=registry.elsewhere,
+        source=options.source,
+        adopt=options.adopt,
     )
     changes, deferred = _deferred(found.changes, defer=options.no_deactivate)
     against = refusals(changes, found.conflicts, desired, registry, accept=options.accept)

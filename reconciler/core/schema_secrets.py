@@ -25,7 +25,7 @@ _SHAPES = (
     r"github_pat_[A-Za-z0-9_]{30,}",
     r"glpat-[A-Za-z0-9_-]{20,}",
     r"xox[abprs]-[A-Za-z0-9-]{20,}",
-    r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    r"eyJ[A-Za-z0-9_-]{10,300}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     r"[Bb]earer [A-Za-z0-9._~+/-]{20,}",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
 )

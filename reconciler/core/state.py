@@ -118,9 +118,18 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """What the database holds, read in one statement: all rows, ours and not."""
+    """What the database holds, read in one statement: all rows, ours and not.
+
+    Attributes:
+        observed: The rows, of any owner.
+        applied: What this source wrote last.
+        record: What is remembered of this source besides its entities.
+        generation: The registry's generation.
+        elsewhere: Who manages an address that has no row any more, where that is another source.
+    """
 
     observed: Mapping[Address, Observed]
     applied: Mapping[Address, Applied]
     record: SourceRecord
     generation: int
+    elsewhere: Mapping[Address, str] = field(default_factory=dict)

@@ -1,0 +1,118 @@
+"""Loads a directory into the desired state: all of its files, and all that is wrong with them at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.core import collector
+from reconciler.core.problem import Place, Problem, has_errors, in_order
+from reconciler.core.state import DesiredState, Identity, SourceFile
+from reconciler.errors import SourceError, UsageError
+from reconciler.source import files, git
+
+if TYPE_CHECKING:  # pydantic and the YAML parser are loaded by those who read files
+    from reconciler.core.address import Address
+    from reconciler.core.state import Desired
+    from reconciler.source.places import Fault
+    from reconciler.source.records import FileRecord
+
+
+def load(directory: Path) -> DesiredState:
+    """Load every file below a directory.
+
+    Bad content raises nothing: every problem of every file is in the state's `problems`, in order, and its
+    entities are what could be understood.
+
+    Raises:
+        UsageError: The directory does not exist (`no-such-directory`) or is a file (`not-a-directory`).
+    """
+    _require_directory(directory)
+    listing = files.find(directory)
+    faults = list(listing.faults)
+    with collector.paused():
+        # The faults of files are complete once all of them have been read, which `state_of` does first.
+        return state_of(_contents(listing, faults), identity=git.identity(directory), faults=faults)
+
+
+def require_valid(state: DesiredState) -> None:
+    """Raise `SourceError` with all problems if the files have errors; warnings pass."""
+    if has_errors(state.problems):
+        raise SourceError(state.problems)
+
+
+def state_of(
+    contents: Iterable[tuple[str, bytes]], *, identity: Identity, faults: Iterable[tuple[str, Fault]] = ()
+) -> DesiredState:
+    """The desired state that files say, given as names and bytes in the order of their names.
+
+    `faults` are what is wrong with files that could not be read, by name.
+    """
+    from reconciler.source import collect, resolve
+    from reconciler.source.document import Reader
+    from reconciler.source.places import problem
+
+    reader, records, digests = Reader(), [], {}
+    for name, content in contents:
+        digests[name] = hashlib.sha256(content).hexdigest()
+        records.append(reader.read(name, content))
+    catalogue = collect.collect(records)
+    resolved = resolve.resolve(catalogue, records)
+    problems = [problem(name, fault) for name, fault in faults]
+    problems += catalogue.problems + resolved.problems
+    if not has_errors(problems):
+        problems.extend(_empties(records, resolved.entities))
+    return DesiredState(
+        entities=resolved.entities,
+        files=_source_files(digests, resolved.entities),
+        problems=in_order(problems),
+        identity=identity,
+        kinds=resolved.kinds,
+    )
+
+
+def _contents(listing: files.Listing, faults: list[tuple[str, Fault]]) -> Iterator[tuple[str, bytes]]:
+    for found in listing.files:
+        try:
+            content = files.read(found)
+        except files.UnreadableError as error:
+            faults.append((found.name, error.fault))
+        else:
+            yield found.name, content
+
+
+def _require_directory(directory: Path) -> None:
+    # Not the methods of `Path`: they raise where a folder above may not be looked into.
+    if os.path.isdir(directory):  # noqa: PTH112
+        return
+    if os.path.exists(directory):  # noqa: PTH110
+        raise UsageError(
+            f"{directory} is a file.", code="not-a-directory", hint="name the directory that holds it"
+        )
+    raise UsageError(
+        f"There is no directory {directory}.", code="no-such-directory", hint="check the path; init makes one"
+    )
+
+
+def _source_files(digests: Mapping[str, str], entities: Mapping[Address, Desired]) -> dict[str, SourceFile]:
+    defines: dict[str, list[Address]] = {name: [] for name in digests}
+    for address, desired in entities.items():
+        defines[desired.place.file].append(address)
+    return {name: SourceFile(sha256, tuple(sorted(defines[name]))) for name, sha256 in digests.items()}
+
+
+def _empties(records: list[FileRecord], entities: Mapping[Address, Desired]) -> Iterator[Problem]:
+    if not entities:
+        hint = "write a provider, or name another directory"
+        message = "the directory defines nothing"
+        yield Problem("warning", "empty-source", Place(".", 1, 1), "", message, hint)
+        return
+    for record in records:
+        if record.is_empty:
+            hint = "remove the file, or write something into it"
+            yield Problem(
+                "warning", "empty-file", Place(record.name, 1, 1), "", "the file defines nothing", hint
+            )
