@@ -69,28 +69,25 @@ def diff(
     changes: list[Change] = []
     conflicts: list[Conflict] = []
     noted: list[Desired] = []
-    unchanged = 0
     for address, want in desired.items():
-        if address in elsewhere and address not in observed:
-            conflicts.append(Conflict(address, elsewhere[address], want))
+        if (owner := elsewhere.get(address)) is not None:
+            conflicts.append(Conflict(address, owner, want))
             continue
-        step = _wanted(want, applied.get(address), observed.get(address), source=source, adopt=adopt)
+        last = applied.get(address)
+        step = _wanted(want, last, observed.get(address), source=source, adopt=adopt)
         if isinstance(step, Conflict):
             conflicts.append(step)
         elif step is not None:
             changes.append(step)
-        else:
-            unchanged += 1
-            if _is_behind(want, applied.get(address)):
-                noted.append(want)
+        elif _is_behind(want, last):
+            noted.append(want)
     vanished = [address for address in applied if address not in desired]
-    changes.extend(_vanished(vanished, applied, observed))
     return Diff(
-        changes=ordered(changes),
+        changes=ordered([*changes, *_vanished(vanished, applied, observed)]),
         conflicts=tuple(sorted(conflicts)),
         noted=tuple(noted),
         forgotten=tuple(sorted(address for address in vanished if address not in observed)),
-        unchanged=unchanged,
+        unchanged=len(desired) - len(changes) - len(conflicts),
     )
 
 

@@ -97,9 +97,10 @@ def _row(change: Change, waiting: frozenset[str]) -> tuple[Any, ...]:
         case Activate(address, cause, _, desired, observed):
             pending = address.kind == "model" and address.provider in waiting
             return _rewritten("switch", cause, desired, observed, pending=pending)
-        case Adopt(_, cause, _, desired, observed):
+        case Adopt(address, cause, _, desired, observed):
             step = "update" if desired.active == observed.active else "switch"
-            return _rewritten(step, cause, desired, observed)
+            pending = address.kind == "model" and desired.active and address.provider in waiting
+            return _rewritten(step, cause, desired, observed, pending=pending)
         case Deactivate():
             return _deactivated(change)
         case _:
@@ -112,7 +113,7 @@ def _deactivated(change: Deactivate) -> tuple[Any, ...]:
         return _rewritten("switch", change.cause, change.desired, change.observed)
     named = (change.address.kind, change.address.key, "retire", change.cause)
     seen = change.observed.id, change.observed.seen
-    return (*named, *seen, False, False, None, change.file, change.line)
+    return (*named, *seen, False, False, _encode(change.observed.spec), change.file, change.line)
 
 
 def _rewritten(
@@ -215,7 +216,8 @@ def _lift_pending(connection: Connection, plan: Plan, generation: int) -> None:
             "generation = %s "
             "FROM providers v, planned p "
             "WHERE r.hold = 'pending' AND v.name = r.provider_name AND p.kind = 'provider' "
-            "AND p.cause = %s AND p.key = v.name AND v.verification ->> 'activation' IS DISTINCT FROM 'verified'",
+            "AND p.cause = %s AND p.key = v.name "
+            "AND v.verification ->> 'activation' IS DISTINCT FROM 'verified'",
             [generation, cause],
         )
 
@@ -231,14 +233,14 @@ def _write_applied(connection: Connection, counts: Counter[tuple[EntityKind, str
         "run = COALESCE(EXCLUDED.run, m.run), forgotten = FALSE "
         "WHERE m.source = EXCLUDED.source OR m.forgotten"
     )
-    _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note")))
+    _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note", "retire")))
     left = connection.execute(
-        "UPDATE managed_entities m SET active = FALSE, forgotten = p.step = 'forget', "
+        "UPDATE managed_entities m SET active = FALSE, forgotten = TRUE, "
         "run = COALESCE(reconciler_setting('run')::bigint, m.run) FROM planned p "
-        "WHERE m.kind = p.kind AND m.key = p.key AND p.step IN ('retire', 'forget') "
+        "WHERE m.kind = p.kind AND m.key = p.key AND p.step = 'forget' "
         "AND m.source = reconciler_setting('source')"
     )
-    _expect(left.rowcount, _count(counts, ("retire", "forget")))
+    _expect(left.rowcount, _count(counts, ("forget",)))
 
 
 def _count(counts: Counter[tuple[EntityKind, str, Cause]], steps: Iterable[str]) -> int:

@@ -164,8 +164,15 @@ TABLES: dict[EntityKind, EntityTable] = {
 
 def spec_sql(table: EntityTable) -> str:
     """The canonical spec of the row `r`, as JSONB."""
-    pairs = ", ".join(f"'{column.field}', {column.observed}" for column in table.columns)
-    return f"jsonb_strip_nulls(jsonb_build_object({pairs}))"
+    flat = [column for column in table.columns if column.type != "JSONB"]
+    pairs = ", ".join(f"'{column.field}', {column.observed}" for column in flat)
+    # Only what is flat may be stripped: below free JSON a null that a hand wrote is a difference.
+    return f"jsonb_strip_nulls(jsonb_build_object({pairs}))" + "".join(
+        f" || CASE WHEN {column.observed} <> 'null' "
+        f"THEN jsonb_build_object('{column.field}', r.{column.field}) ELSE '{{}}' END"
+        for column in table.columns
+        if column.type == "JSONB"
+    )
 
 
 def entities_sql() -> str:

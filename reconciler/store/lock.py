@@ -14,6 +14,9 @@ from psycopg import errors
 from reconciler.errors import LockHeldError, SchemaError
 from reconciler.store.session import IDLE_LIMIT, Connection
 
+# A holder that was stopped in the middle of sending rows is not idle; no honest statement takes this long.
+STATEMENT_LIMIT = "10min"
+
 
 @contextmanager
 def writing(connection: Connection, *, lock_timeout: float) -> Iterator[int]:
@@ -48,5 +51,8 @@ def _take(connection: Connection, *, wait: bool) -> int:
         raise SchemaError("The registry's one row is missing.", hint="INSERT INTO registry (id) VALUES (1)")
     # Only the registry's lock may be waited for that long; a row that somebody holds by hand is no reason
     # to keep everybody else out.
-    connection.execute("SELECT set_config('lock_timeout', '10s', true)")
+    connection.execute(
+        "SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', %s, true)",
+        [STATEMENT_LIMIT],
+    )
     return int(row[0])

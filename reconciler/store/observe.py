@@ -35,6 +35,7 @@ def read_state(connection: Connection, source: str) -> RegistryState:
     """What the database holds: all rows of all owners, and what `source` applied last."""
     observed: dict[Address, Observed] = {}
     applied: dict[Address, Applied] = {}
+    elsewhere: dict[Address, str] = {}
     # A cursor of one statement: its rows are one moment, whatever else happens.
     for row in connection.execute(_STATE):
         kind, key, row_id, seen, active, hold, spec, owner, last, last_active, file, line = row
@@ -43,7 +44,10 @@ def read_state(connection: Connection, source: str) -> RegistryState:
             observed[address] = Observed(last if spec is None else spec, active, hold, row_id, seen, owner)
         if owner == source:
             applied[address] = Applied(last, last_active, file, line)
-    return RegistryState(observed, applied, _record(connection, source), read_generation(connection))
+        elif row_id is None:
+            elsewhere[address] = owner
+    record = _record(connection, source)
+    return RegistryState(observed, applied, record, read_generation(connection), elsewhere)
 
 
 def read_generation(connection: Connection) -> int:
