@@ -67,7 +67,7 @@ BEGIN
                cause, reason
         FROM (SELECT to_jsonb(o) - silent AS old_entity, to_jsonb(n) - silent AS new_entity,
                      COALESCE(to_jsonb(n), to_jsonb(o)) AS named
-              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id) c
+              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id OFFSET 0) c -- made once, not for each key
         WHERE c.old_entity IS DISTINCT FROM c.new_entity;
     END IF;
     RETURN NULL;
