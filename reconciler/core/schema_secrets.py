@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 # Each is long enough to be a real key, so that prose and model ids do not match.
 _SHAPES = (
@@ -32,6 +34,7 @@ _SHAPES = (
 # The same syntax for Python and for JSON Schema.
 KEY_PATTERN = "(?<![A-Za-z0-9])(?:" + "|".join(_SHAPES) + ")"
 _KEY = re.compile(KEY_PATTERN)
+_MASK = "***"
 
 # Every shape holds one of these: a text without them needs no closer look.
 _SIGNS = (
@@ -75,4 +78,41 @@ def without_keys(text: str) -> str:
     >>> without_keys("found AKIA" + "X" * 16)
     'found ***'
     """
-    return _KEY.sub("***", text) if may_hold_key(text) else text
+    return _KEY.sub(_MASK, text) if may_hold_key(text) else text
+
+
+_REFERENCE = re.compile(r"env:[A-Za-z0-9_]+|file:/.*", re.DOTALL)
+
+
+def shareable(name: str, value: Any) -> Any:
+    """A field's value as it may be shown: a person may have pasted a key into the row that it comes from.
+
+    Under `credentials` only references are shown, elsewhere all but what has the shape of a key.
+
+    >>> shareable("credentials.api_key", "hunter2"), shareable("credentials", {"api_key": "env:A_API_KEY"})
+    ('***', {'api_key': 'env:A_API_KEY'})
+    """
+    if name.startswith("credentials"):
+        return _each(value, _reference_only) if value != "none" else value
+    return _each(value, without_keys)
+
+
+def shareable_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Several fields as they may be shown."""
+    return {name: shareable(name, value) for name, value in fields.items()}
+
+
+def _reference_only(text: str) -> str:
+    return text if _REFERENCE.fullmatch(text) else _MASK
+
+
+def _each(value: Any, shown: Callable[[str], str]) -> Any:
+    match value:
+        case str():
+            return shown(value)
+        case Mapping():
+            return {name: _each(inner, shown) for name, inner in value.items()}
+        case list() | tuple():
+            return [_each(inner, shown) for inner in value]
+        case _:
+            return value

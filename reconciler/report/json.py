@@ -14,6 +14,7 @@ from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.outcome import Result
 from reconciler.core.plan import Applied, Plan, action_of
 from reconciler.core.problem import Problem, has_errors
+from reconciler.core.schema_secrets import shareable, shareable_fields
 from reconciler.errors import ProviderConfigError, SourceError
 from reconciler.report import plan_text
 from reconciler.report.results_text import all_counts
@@ -112,7 +113,9 @@ def change(one: Change, used_by: int) -> dict[str, Any]:
         "action": action_of(one),
         "address": str(one.address),
         "cause": one.cause,
-        "fields": [field._asdict() for field in one.fields],
+        "fields": [
+            field._replace(before=shareable(field.path, field.before))._asdict() for field in one.fields
+        ],
         "file": place.file,
         "line": place.line,
         "used_by": used_by,
@@ -168,13 +171,13 @@ def _model(model: ListedModel) -> dict[str, Any]:
         "is_active": model.is_active,
         "status": model.status,
         "last_verified": moment(model.last_verified),
-        "parameters": dict(model.parameters),
+        "parameters": shareable_fields(model.parameters),
         "prompt_template": model.prompt_template,
         "managed_by": model.managed_by,
         "kind": model.kind,
         "mode": model.mode,
         "hold": model.hold,
-        "labels": dict(model.labels),
+        "labels": shareable_fields(model.labels),
     }
 
 
@@ -183,7 +186,7 @@ def entity(found: ShownEntity) -> str:
     return document(
         {
             "address": str(found.address),
-            "spec": dict(found.spec),
+            "spec": shareable_fields(found.spec),
             "is_active": found.is_active,
             "usable": found.usable,
             "hold": found.hold,
@@ -203,7 +206,13 @@ def entity(found: ShownEntity) -> str:
 
 def history(events: Iterable[Event], runs: Iterable[Run]) -> str:
     """The answer of `history`."""
-    return document({"events": [_fields(event) for event in events], "runs": [_fields(run) for run in runs]})
+    return document({"events": [_event(event) for event in events], "runs": [_fields(run) for run in runs]})
+
+
+def _event(event: Event) -> dict[str, Any]:
+    rows = {"before": event.before, "after": event.after}
+    shown = {name: None if row is None else shareable_fields(row) for name, row in rows.items()}
+    return {**_fields(event), **shown}
 
 
 def _fields(value: Event | Run) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.core.changes import FieldChange
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.problem import Place
+from reconciler.core.schema_secrets import shareable_fields
 from reconciler.report import block, text
 from reconciler.report.escape import printable
 from reconciler.report.layout import PLAIN, Cell, Colour, Style, counted, moment, table
@@ -52,7 +53,7 @@ def activity(model: ListedModel) -> str:
 def entity(found: ShownEntity) -> str:
     """One entity in full."""
     lines = [printable(str(found.address)), *(f"  {name}: {value}" for name, value in _facts(found))]
-    lines += [f"  {line}" for line in block.lines({"spec": found.spec})]
+    lines += [f"  {line}" for line in block.lines({"spec": shareable_fields(found.spec)})]
     if found.used_by:
         lines += [f"  used by {counted(len(found.used_by), 'model')}:"]
         lines += [f"    {printable(name)}" for name in found.used_by]
@@ -129,7 +130,7 @@ def event_line(event: Event) -> str:
 
 def event_fields(event: Event) -> list[str]:
     """The fields that an event changed, one a line."""
-    before, after = event.before or {}, event.after or {}
+    before, after = shareable_fields(event.before or {}), shareable_fields(event.after or {})
     changes = [FieldChange(path, before.get(path), after.get(path)) for path in _paths(before, after)]
     return [field_value(change) if event.before is None else field_line(change) for change in changes]
 

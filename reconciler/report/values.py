@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from reconciler.core.changes import FieldChange
+from reconciler.core.schema_secrets import shareable
 from reconciler.report.escape import printable
 
 LIMIT = 72
@@ -46,7 +47,8 @@ def transition(before: Any, after: Any) -> str:
 
 def field_line(change: FieldChange) -> str:
     """One changed field: `temperature: 0.7 -> 0.9`."""
-    return f"{printable(change.path)}: {transition(change.before, change.after)}"
+    before = shareable(change.path, change.before)
+    return f"{printable(change.path)}: {transition(before, change.after)}"
 
 
 def field_value(change: FieldChange) -> str:

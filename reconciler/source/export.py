@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.schema_secrets import shareable_fields
 from reconciler.core.state import Desired, Spec
 from reconciler.errors import UsageError
 from reconciler.source import emit
@@ -64,7 +65,7 @@ def _shared(by_address: Mapping[Address, Desired]) -> dict[str, dict[str, Any]]:
     documents = {}
     for kind, section in (("parameters", "parameters"), ("template", "templates")):
         sets = {
-            address.key: _ordered(by_address[address].spec)
+            address.key: _written(by_address[address].spec)
             for address in sorted(by_address)
             if address.kind == kind and "/" not in address.key
         }
@@ -76,7 +77,7 @@ def _shared(by_address: Mapping[Address, Desired]) -> dict[str, dict[str, Any]]:
 def _provider(
     desired: Desired, models: Iterable[Desired], by_address: Mapping[Address, Desired]
 ) -> dict[str, Any]:
-    entry = _ordered({name: value for name, value in desired.spec.items() if name != "kind_spec"})
+    entry = _written({name: value for name, value in desired.spec.items() if name != "kind_spec"})
     if not desired.active:
         entry["active"] = False
     if written := {
@@ -97,18 +98,23 @@ def _model(
         name = spec.get(field)
         if name is not None and "/" in name:
             own = by_address.get(Address(kind, name))  # type: ignore[arg-type]
-            spec[field] = _ordered(own.spec) if own else {}
+            spec[field] = _written(own.spec) if own else {}
     if spec.get("mode") == "chat":
         del spec["mode"]
     if spec.get("parameters") == "default":
         del spec["parameters"]
-    return _ordered(spec)
+    return _written(spec)
 
 
 def _ordered(spec: Spec) -> dict[str, Any]:
     """Fields in the order in which people write them: what it is, what it does, what it is called."""
     first = len(_ORDER)
     return dict(sorted(spec.items(), key=lambda item: (_ORDER.get(item[0], first), item[0])))
+
+
+def _written(spec: Spec) -> dict[str, Any]:
+    """Fields as they may leave the database: where a key was pasted into a row, the files are refused."""
+    return _ordered(shareable_fields(spec))
 
 
 def _add_kinds(documents: Mapping[str, dict[str, Any]], by_address: Mapping[Address, Desired]) -> None:

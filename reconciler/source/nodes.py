@@ -321,8 +321,9 @@ class _Builder:
             self._fault("alias", at, f"*{event.anchor} stands inside of what it names", "remove the cycle")
             anchored = _NOTHING
         elif anchored is _UNKNOWN:
-            hint = f"write &{event.anchor} before what it names"
-            self._fault("alias", at, f"*{event.anchor} names nothing above it", hint)
+            # What begins with a star, or below with an exclamation mark, may be a pasted key: not repeated.
+            hint = "write & and its name before what it names; a text that begins with * needs quotes"
+            self._fault("alias", at, "this alias names nothing above it", hint)
         self._count += anchored.size
         if self._count > NODE_LIMIT:
             self._stop_counting(at)
@@ -347,8 +348,10 @@ class _Builder:
         self._stop("wrong-type", at, "a key must be text, not a mapping or a list", "write name: value")
 
     def _refuse_tag(self, event: Any, at: int) -> None:
-        name = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-        self._fault("tag", at, f"tags such as {name} are not part of the format", "remove the tag")
+        prefix, ours, name = str(event.tag).partition("tag:yaml.org,2002:")
+        shown = f"such as !!{name} " if ours and not prefix else ""
+        hint = "remove the tag; a text that begins with ! needs quotes"
+        self._fault("tag", at, f"tags {shown}are not part of the format", hint)
 
     def _stop_counting(self, at: int) -> None:
         message = f"the file holds more than {NODE_LIMIT} values, counted with aliases expanded"

@@ -75,12 +75,12 @@ REFUSALS = [
         "version: 1\nx-a: !!python/object:os.system {}\n", "tag", 2, 6, "x-a", "!!python", "remove", id="!!"
     ),
     pytest.param(
-        "version: 1\nx-a: !secret b\n", "tag", 2, 6, "x-a", "!secret", "remove", id="a tag of one's own"
+        "version: 1\nx-a: !secret b\n", "tag", 2, 6, "x-a", "tags are", "remove", id="a tag of one's own"
     ),
     pytest.param(
         "version: 1\nx-a: &a [*a]\n", "alias", 2, 10, "x-a[0]", "inside", "cycle", id="a cycle of aliases"
     ),
-    pytest.param("version: 1\nx-a: *b\n", "alias", 2, 6, "x-a", "*b", "&b", id="an alias of nothing"),
+    pytest.param("version: 1\nx-a: *b\n", "alias", 2, 6, "x-a", "nothing", "&", id="an alias of nothing"),
     pytest.param(
         "version: 1\nx-a: 1\nx-a: 2\n", "duplicate-key", 3, 1, "x-a", "twice", "keep one", id="a key twice"
     ),
