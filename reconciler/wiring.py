@@ -117,19 +117,13 @@ class Registry:
             ConflictError: The database changed under the plan.
             LockHeldError: Another run holds the registry.
         """
-        from reconciler.core.plan import Applied
-        from reconciler.engine.apply import ApplySettings, apply, guard
+        from reconciler.engine.apply import ApplySettings, apply, apply_confirmed
         from reconciler.store.record import run_context
 
-        approved = None
-        if confirm is not None:
-            shown = self.plan(desired, options)
-            guard(shown, approved=None)
-            if shown.changes and not confirm(shown):
-                return Applied(shown, None, {})
-            approved = shown.digest
-        chosen = ApplySettings(run_context(), self._settings.lock_timeout, approved)
-        return apply(self._connection, desired, options, chosen)
+        chosen = ApplySettings(run_context(), self._settings.lock_timeout)
+        if confirm is None:
+            return apply(self._connection, desired, options, chosen)
+        return apply_confirmed(self._connection, desired, options, chosen, confirm)
 
     def _require_tables(self) -> None:
         """A reader has nothing to read in a database without our tables, and says so."""
@@ -214,10 +208,13 @@ class Registry:
 
     def export(self, source: str | None) -> Mapping[str, str]:
         """The observed state as files of the format: file name to text."""
+        from reconciler.engine.plan import no_such_source
         from reconciler.source.export import dump
         from reconciler.store import reading
 
         self._require_tables()
+        if source is not None and not reading.is_source(self._connection, source):
+            raise no_such_source(source)
         entities, orphans = reading.exported(self._connection, source)
         for address in orphans:
             self._say(f"Left out: {address}, whose provider is not registered.")

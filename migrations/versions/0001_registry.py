@@ -110,6 +110,7 @@ CREATE TABLE managed_entities (
     file TEXT NOT NULL,
     line INTEGER NOT NULL,
     run BIGINT,
+    retired BOOLEAN NOT NULL DEFAULT FALSE,
     forgotten BOOLEAN NOT NULL DEFAULT FALSE,
     CONSTRAINT managed_entities_pkey PRIMARY KEY (kind, key)
 );

@@ -88,9 +88,7 @@ def _show(found: Plan) -> None:
 
 
 def _answer_refused(error: RefusedError, output: streams.Format, loading: float) -> int:
-    refused: Plan | None = getattr(error, "plan", None)
-    if refused is None:
-        raise error
+    refused: Plan = error.plan
     nothing = Applied(refused, None, {}, seconds={"load": loading})
     streams.answer(
         output,
@@ -132,4 +130,5 @@ def _answer_applied(
     )
     if failure is None:
         return status.of_apply(done.verification, require_verified=require_verified)
-    return failures.tell(failure, "text")
+    failures.tell(failure, "text")
+    return status.after_commit(failure)

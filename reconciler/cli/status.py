@@ -29,6 +29,12 @@ def of_error(error: ProviderConfigError) -> int:
     return error.exit_status
 
 
+def after_commit(error: ProviderConfigError) -> int:
+    """What goes wrong after a commit never says refused or locked: those mean that nothing was written."""
+    found = error.exit_status
+    return FAILED if found in {REFUSED, LOCKED} else found
+
+
 def of_validation(problems: Iterable[Problem]) -> int:
     """Warnings are no failure."""
     return FAILED if has_errors(problems) else DONE

@@ -33,6 +33,7 @@ class Diff:
         changes: The changes, in the order in which they are made.
         conflicts: Entities of the files that are in the database and not ours.
         noted: Entities that need no change but whose applied state is behind.
+        retired: Addresses that left the files and whose rows are inactive already.
         forgotten: Addresses that are neither desired nor observed any more.
         unchanged: How many desired entities need no change.
     """
@@ -40,6 +41,7 @@ class Diff:
     changes: tuple[Change, ...]
     conflicts: tuple[Conflict, ...]
     noted: tuple[Desired, ...]
+    retired: tuple[Address, ...]
     forgotten: tuple[Address, ...]
     unchanged: int
 
@@ -86,6 +88,7 @@ def diff(
         changes=ordered([*changes, *_vanished(vanished, applied, observed)]),
         conflicts=tuple(sorted(conflicts)),
         noted=tuple(noted),
+        retired=_inactive_already(vanished, applied, observed),
         forgotten=tuple(sorted(address for address in vanished if address not in observed)),
         unchanged=len(desired) - len(changes) - len(conflicts),
     )
@@ -121,7 +124,7 @@ def _owned(want: Desired, last: Applied | None, have: Observed) -> Change | None
 
 def _cause(want: Desired, last: Applied | None, have: Observed) -> Cause:
     """Who moved: the files away from what was applied, the database away from it, or both."""
-    if last is None:
+    if last is None or last.retired:
         return "files"
     drifted = have.active != last.active or not is_same(have.spec, last.spec)
     if not drifted:
@@ -141,6 +144,8 @@ def _is_behind(want: Desired, last: Applied | None) -> bool:
         return True
     if (last.file, last.line, last.active) != (want.place.file, want.place.line, want.active):
         return True
+    if last.retired:
+        return True
     return not is_same(last.spec, want.spec)
 
 
@@ -155,6 +160,17 @@ def _vanished(
             cause: Cause = "files" if last.active else "drift"
             steps.append(Deactivate(address, cause, (), None, have, last.file, last.line))
     return steps
+
+
+def _inactive_already(
+    addresses: Collection[Address], applied: Mapping[Address, Applied], observed: Mapping[Address, Observed]
+) -> tuple[Address, ...]:
+    """What left the files after a hand had switched it off: no change, and not drift for ever either."""
+    return tuple(
+        address
+        for address in addresses
+        if not applied[address].retired and (have := observed.get(address)) is not None and not have.active
+    )
 
 
 def ordered(changes: Collection[Change]) -> tuple[Change, ...]:

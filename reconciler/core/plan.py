@@ -19,16 +19,18 @@ class Bookkeeping:
     Attributes:
         noted: Entities whose applied state is behind: someone else already made the row right, or the place
             in the files moved.
+        retired: Entities that left the files and are inactive already.
         forgotten: Entities that are neither in the files nor in the database any more.
     """
 
     noted: tuple[Desired, ...] = ()
+    retired: tuple[Address, ...] = ()
     forgotten: tuple[Address, ...] = ()
 
     @property
     def is_due(self) -> bool:
         """Whether there is anything to note."""
-        return bool(self.noted or self.forgotten)
+        return bool(self.noted or self.retired or self.forgotten)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from reconciler.core.options import PlanOptions
 from reconciler.core.plan import Bookkeeping, Plan, action_of
 from reconciler.core.policy import check_acknowledgements, refusals
 from reconciler.core.problem import Place
+from reconciler.core.references import used_by_model
 from reconciler.core.state import Desired, DesiredState, RegistryState
 
 
@@ -45,7 +46,7 @@ def make_plan(desired: DesiredState, registry: RegistryState, options: PlanOptio
         refusals=against,
         problems=desired.problems,
         used_by=_used_by(changes, registry),
-        bookkeeping=Bookkeeping(found.noted, found.forgotten),
+        bookkeeping=Bookkeeping(found.noted, found.retired, found.forgotten),
     )
     return replace(plan, digest=plan_digest(plan))
 
@@ -55,7 +56,7 @@ def make_drift(registry: RegistryState, *, source: str) -> Plan:
     wanted = {
         address: Desired(address, last.spec, last.active, Place(last.file, last.line, 1))
         for address, last in registry.applied.items()
-        if last.active or address in registry.observed
+        if not last.retired and (last.active or address in registry.observed)
     }
     found: Diff = diff(wanted, registry.applied, registry.observed, source=source)
     plan = Plan(
@@ -91,14 +92,8 @@ def _used_by(changes: Sequence[Change], registry: RegistryState) -> dict[Address
             specs[change.address] = change.desired.spec
     counts: Counter[Address] = Counter()
     for spec in specs.values():
-        counts.update(_references(spec))
+        counts.update(used_by_model(spec))
     return {address: counts[address] for address in shared}
-
-
-def _references(spec: Mapping[str, Any]) -> Iterable[Address]:
-    yield Address("parameters", spec["parameters"])
-    if "prompt_template" in spec:
-        yield Address("template", spec["prompt_template"])
 
 
 def touched(plan: Plan, desired: DesiredState) -> frozenset[Address]:
@@ -112,8 +107,7 @@ def touched(plan: Plan, desired: DesiredState) -> frozenset[Address]:
         and (
             address in changed
             or Address("provider", address.provider) in changed
-            or Address("parameters", entity.spec["parameters"]) in changed
-            or Address("template", entity.spec.get("prompt_template", "")) in changed
+            or any(used in changed for used in used_by_model(entity.spec))
         )
     )
 

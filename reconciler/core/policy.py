@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Activate, Adopt, Change, Conflict, Create, Deactivate, Refusal, Update
+from reconciler.core.references import used_by_model
 from reconciler.core.state import Applied, Desired, DesiredState, Observed, RegistryState
 from reconciler.errors import UsageError
 
@@ -215,22 +216,16 @@ def _uses_afterwards(
         want = _afterwards(changed[address]) if address in changed else None
         spec, active = (want.spec, want.active) if want else (have.spec, have.active)
         if active and not (address in changed and want is None):
-            yield from _references(address, spec)
+            yield from ((address, used) for used in used_by_model(spec))
     for address, change in changed.items():
         if isinstance(change, Create) and change.desired.active:
-            yield from _references(address, change.desired.spec)
+            yield from ((address, used) for used in used_by_model(change.desired.spec))
 
 
 def _afterwards(change: Change) -> Desired | None:
     match change:
         case Create() | Update() | Activate() | Adopt() | Deactivate():
             return change.desired
-
-
-def _references(model: Address, spec: Mapping[str, object]) -> Iterable[tuple[Address, Address]]:
-    yield model, Address("parameters", str(spec["parameters"]))
-    if "prompt_template" in spec:
-        yield model, Address("template", str(spec["prompt_template"]))
 
 
 def _some(addresses: Sequence[Address], *, shown: int = 3) -> str:

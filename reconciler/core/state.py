@@ -39,12 +39,16 @@ class Desired(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What this source wrote last about one entity, and where its files said so."""
+    """What this source wrote last about one entity, and where its files said so.
+
+    A `retired` one is known to have left the files: it stays ours and inactive, whatever becomes of its row.
+    """
 
     spec: Spec
     active: bool
     file: str
     line: int
+    retired: bool = False
 
 
 class Observed(NamedTuple):

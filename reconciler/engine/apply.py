@@ -5,7 +5,8 @@ written, so that a plan is never carried out on rows that it was not made from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from reconciler.core import collector
@@ -13,7 +14,8 @@ from reconciler.core.options import PlanOptions
 from reconciler.core.plan import Applied, Plan
 from reconciler.core.planning import make_plan, touched
 from reconciler.core.state import DesiredState
-from reconciler.errors import ConflictError, ProviderConfigError, RefusedError
+from reconciler.engine.plan import plan
+from reconciler.errors import ConflictError, ProviderConfigError, RefusedError, StoreUnavailableError
 from reconciler.store import bulk, lock, observe, record
 from reconciler.store.record import RunContext
 from reconciler.store.session import Connection, StaleReadError, translated
@@ -64,6 +66,24 @@ def apply(
         raise
 
 
+def apply_confirmed(
+    connection: Connection,
+    desired: DesiredState,
+    options: PlanOptions,
+    settings: ApplySettings,
+    confirm: Callable[[Plan], bool],
+) -> Applied:
+    """Show the plan first, and apply that plan and no other if it is agreed to.
+
+    Where it is declined, what is returned has no run and no counts. Raises as `apply` does.
+    """
+    shown = plan(connection, desired, options)
+    guard(shown, approved=None)
+    if shown.changes and not confirm(shown):
+        return Applied(shown, None, {})
+    return apply(connection, desired, options, replace(settings, approved=shown.digest))
+
+
 def _attempts(
     connection: Connection, desired: DesiredState, options: PlanOptions, settings: ApplySettings
 ) -> Applied:
@@ -83,18 +103,18 @@ def _attempt(
         settings.at("after-lock")
         with collector.paused():
             state = observe.read_state(connection, options.source)
-            plan = make_plan(desired, state, options)
-        guard(plan, approved=settings.approved)
+            found = make_plan(desired, state, options)
+        guard(found, approved=settings.approved)
         planned = perf_counter()
         settings.at("after-read")
-        run = _write(connection, plan, desired, settings, generation + 1) if plan.changes else None
-        if run is None and (plan.bookkeeping.is_due or not record.is_current(state.record, desired)):
-            _note(connection, plan, desired, settings, generation)
+        run = _write(connection, found, desired, settings, generation + 1) if found.changes else None
+        if run is None and (found.bookkeeping.is_due or not record.is_current(state.record, desired)):
+            _note(connection, found, desired, settings, generation)
         settings.at("before-commit")
     settings.at("after-commit")
-    counts = {action: number for action, number in plan.summary.items() if action != "unchanged"}
+    counts = {action: number for action, number in found.summary.items() if action != "unchanged"}
     seconds = {"plan": planned - started, "apply": perf_counter() - planned}
-    return Applied(plan, run, counts, seconds=seconds, touched=touched(plan, desired))
+    return Applied(found, run, counts, seconds=seconds, touched=touched(found, desired))
 
 
 def guard(plan: Plan, *, approved: str | None) -> None:
@@ -133,7 +153,8 @@ def _leave_record(
     settings: ApplySettings,
     error: ProviderConfigError,
 ) -> None:
-    with translated():
+    # The reason for the failure is what the caller must hear; a record that cannot be left changes nothing.
+    with suppress(StoreUnavailableError), translated():
         record.record_failure(
             connection, options.source, desired.identity, settings.context, error=error.message
         )

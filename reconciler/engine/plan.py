@@ -7,6 +7,7 @@ from reconciler.core.options import PlanOptions
 from reconciler.core.plan import Plan
 from reconciler.core.planning import make_drift, make_plan
 from reconciler.core.state import DesiredState, RegistryState
+from reconciler.errors import UsageError
 from reconciler.store import migrate, observe
 from reconciler.store.session import Connection, translated
 
@@ -23,9 +24,25 @@ def plan(connection: Connection, desired: DesiredState, options: PlanOptions) ->
 
 
 def drift(connection: Connection, source: str) -> Plan:
-    """What would bring the database back to what `source` applied last."""
+    """What would bring the database back to what `source` applied last.
+
+    Raises:
+        UsageError: Nothing was ever applied under that name: a misspelt name must not look like no drift.
+    """
     with collector.paused():
-        return make_drift(_state(connection, source), source=source)
+        state = _state(connection, source)
+        if state.record.identity is None:
+            raise no_such_source(source)
+        return make_drift(state, source=source)
+
+
+def no_such_source(source: str) -> UsageError:
+    """The error for a source that this database has never seen."""
+    return UsageError(
+        f"Nothing was ever applied here as source '{source}'.",
+        code="no-such-source",
+        hint="check --source (RECONCILER_SOURCE) and the database; `reconciler history` shows what ran",
+    )
 
 
 def _state(connection: Connection, source: str) -> RegistryState:

@@ -5,27 +5,22 @@ never undoes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
 
-from reconciler import kinds
 from reconciler.core.address import Address
-from reconciler.core.durations import seconds
 from reconciler.core.options import Selection
-from reconciler.core.outcome import Outcome, Result
+from reconciler.core.outcome import Result
+from reconciler.core.policy import FEWEST_MODELS, LARGEST_SHARE
 from reconciler.core.probe import ProbeTarget
-from reconciler.core.provider_kind import ProbeLevel, ProviderKind
+from reconciler.core.provider_kind import PROBE_LEVELS
 from reconciler.core.transitions import next_record
+from reconciler.engine.targets import VerificationSettings, settings_of, target_of
 from reconciler.errors import UsageError
 from reconciler.service.verification import Interrupted
 from reconciler.store.record import RunContext
 from reconciler.store.session import Connection, translated
 from reconciler.store.verification import Candidate, Finding, candidates, write_findings
-
-EVERY = "1h"
-TIMEOUT = "10s"
-FAILURE_THRESHOLD = 3
-DEFAULT_PROBE: ProbeLevel = "model"
 
 Probe = Callable[[Sequence[ProbeTarget]], Sequence[Result]]
 
@@ -82,62 +77,55 @@ def verify(
         else tuple(candidate for candidate in found if candidate.address in only)
     )
     level = selection.probe if selection is not None else None
-    try:
-        results, interrupted = tuple(probe([target(candidate, level) for candidate in chosen])), None
-    except Interrupted as stop:
-        # What is known by then was asked for and is kept.
-        results, interrupted = stop.results, stop
-    with translated():
-        write_findings(connection, _findings(chosen, results, now), at=now, source=source, context=context)
+    asked = [target_of(candidate, level) for candidate in chosen]
+    results, interrupted = _probed(probe, asked)
+    findings = held_back(tuple(_findings(chosen, results, now)), active=len(found))
+    if findings:
+        with translated():
+            write_findings(connection, findings, at=now, source=source, context=context)
     if interrupted is not None:
         raise interrupted
     return results
 
 
-def target(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget:
-    """What the prober needs to know of one model."""
-    kind = provider_kind(candidate)
-    settings = candidate.verification
-    return ProbeTarget(
-        address=candidate.address,
-        kind=kind,
-        base_url=candidate.base_url or kind.base_url,
-        credentials=_credentials(candidate.credentials, kind),
-        mode=candidate.mode,
-        level=level or settings.get("probe", DEFAULT_PROBE),
-        timeout=seconds(settings.get("timeout", TIMEOUT)),
-        parameters=candidate.parameters,
-    )
-
-
-def provider_kind(candidate: Candidate) -> ProviderKind:
-    """The kind of a model's provider; one of no protocol where nobody registered the provider."""
-    if candidate.kind_spec is not None:
-        return kinds.from_spec(candidate.kind, candidate.kind_spec)
-    if candidate.kind not in kinds.names():
-        return ProviderKind(name=candidate.kind or "unknown", protocol="", built_in=False)
-    return kinds.built_in(candidate.kind)
-
-
-def _credentials(stored: Any, kind: ProviderKind) -> dict[str, str] | Literal["none", "kind"]:
-    if stored == "none" or (stored is None and kind.default_credentials == "none"):
-        return "none"
-    if not stored:
-        return "kind"
-    return {str(name): str(reference) for name, reference in stored.items()}
+def _probed(
+    probe: Probe, asked: Sequence[ProbeTarget | Result]
+) -> tuple[tuple[Result, ...], Interrupted | None]:
+    """Each model's result, in order; after Ctrl-C, what is known by then was asked for and is kept."""
+    targets = [target for target in asked if isinstance(target, ProbeTarget)]
+    interrupted = None
+    try:
+        found = iter(probe(targets))
+    except Interrupted as stop:
+        found, interrupted = iter(stop.results), stop
+    results = tuple(next(found) if isinstance(target, ProbeTarget) else target for target in asked)
+    return results, interrupted
 
 
 def _findings(chosen: Sequence[Candidate], results: Sequence[Result], now: datetime) -> Iterable[Finding]:
+    """What is known after each result; a probe that was never made leaves none."""
     for candidate, result in zip(chosen, results, strict=True):
-        if not _says_something(result.outcome):
+        if result.outcome == "skipped":
             continue
-        settings = candidate.verification
-        threshold = settings.get("failure_threshold", FAILURE_THRESHOLD)
-        record = next_record(candidate.record, result, now=now, failure_threshold=threshold)
-        due = now + timedelta(seconds=seconds(settings.get("every", EVERY)))
-        yield Finding(candidate.id, result, record, due)
+        try:
+            settings = settings_of(candidate.verification)
+        except (ValueError, TypeError, AttributeError):
+            settings = VerificationSettings()
+        record = candidate.record
+        if result.outcome != "ok" or PROBE_LEVELS.index(result.probe) >= PROBE_LEVELS.index(settings.probe):
+            record = next_record(record, result, now=now, failure_threshold=settings.failure_threshold)
+        holds = settings.deactivates and record.status == "failing"
+        due = now + timedelta(seconds=settings.every)
+        yield Finding(candidate.id, result, record, due, holds=holds and candidate.hold is None)
 
 
-def _says_something(outcome: Outcome) -> bool:
-    """A probe that was never made leaves no result."""
-    return outcome != "skipped"
+def held_back(findings: tuple[Finding, ...], *, active: int) -> tuple[Finding, ...]:
+    """The same findings without holds where they would switch off too much at once.
+
+    One wrongly rotated key must not take every model away: beyond the share that a plan may switch off,
+    failing models are marked and stay as they are.
+    """
+    holds = sum(1 for finding in findings if finding.holds)
+    if active >= FEWEST_MODELS and holds > LARGEST_SHARE * active:
+        return tuple(replace(finding, holds=False) for finding in findings)
+    return findings

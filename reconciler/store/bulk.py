@@ -81,9 +81,8 @@ def _steps(plan: Plan, waiting: frozenset[str]) -> list[tuple[Any, ...]]:
     """The rows of the temporary table, one a change or note."""
     rows = [_row(change, waiting) for change in plan.changes]
     rows.extend(_note(desired) for desired in plan.bookkeeping.noted)
-    rows.extend(
-        (address.kind, address.key, "forget", "files", *[None] * 7) for address in plan.bookkeeping.forgotten
-    )
+    for step, addresses in (("leave", plan.bookkeeping.retired), ("forget", plan.bookkeeping.forgotten)):
+        rows.extend((*address, step, "files", *[None] * 7) for address in addresses)
     return rows
 
 
@@ -113,7 +112,7 @@ def _deactivated(change: Deactivate) -> tuple[Any, ...]:
         return _rewritten("switch", change.cause, change.desired, change.observed)
     named = (change.address.kind, change.address.key, "retire", change.cause)
     seen = change.observed.id, change.observed.seen
-    return (*named, *seen, False, False, _encode(change.observed.spec), change.file, change.line)
+    return (*named, *seen, False, False, None, change.file, change.line)
 
 
 def _rewritten(
@@ -230,17 +229,17 @@ def _write_applied(connection: Connection, counts: Counter[tuple[EntityKind, str
         "reconciler_setting('run')::bigint FROM planned WHERE spec IS NOT NULL "
         "ON CONFLICT (kind, key) DO UPDATE SET source = EXCLUDED.source, spec = EXCLUDED.spec, "
         "active = EXCLUDED.active, file = EXCLUDED.file, line = EXCLUDED.line, "
-        "run = COALESCE(EXCLUDED.run, m.run), forgotten = FALSE "
+        "run = COALESCE(EXCLUDED.run, m.run), retired = FALSE, forgotten = FALSE "
         "WHERE m.source = EXCLUDED.source OR m.forgotten"
     )
-    _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note", "retire")))
+    _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note")))
     left = connection.execute(
-        "UPDATE managed_entities m SET active = FALSE, forgotten = TRUE, "
+        "UPDATE managed_entities m SET active = FALSE, retired = TRUE, forgotten = p.step = 'forget', "
         "run = COALESCE(reconciler_setting('run')::bigint, m.run) FROM planned p "
-        "WHERE m.kind = p.kind AND m.key = p.key AND p.step = 'forget' "
+        "WHERE m.kind = p.kind AND m.key = p.key AND p.step IN ('retire', 'leave', 'forget') "
         "AND m.source = reconciler_setting('source')"
     )
-    _expect(left.rowcount, _count(counts, ("forget",)))
+    _expect(left.rowcount, _count(counts, ("retire", "leave", "forget")))
 
 
 def _count(counts: Counter[tuple[EntityKind, str, Cause]], steps: Iterable[str]) -> int:

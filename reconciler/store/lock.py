@@ -17,6 +17,9 @@ from reconciler.store.session import IDLE_LIMIT, Connection
 # A holder that was stopped in the middle of sending rows is not idle; no honest statement takes this long.
 STATEMENT_LIMIT = "10min"
 
+# As long as PostgreSQL can wait, in seconds: it counts milliseconds in 32 bits.
+LONGEST_WAIT = 2_000_000.0
+
 
 @contextmanager
 def writing(connection: Connection, *, lock_timeout: float) -> Iterator[int]:
@@ -34,7 +37,7 @@ def writing(connection: Connection, *, lock_timeout: float) -> Iterator[int]:
         connection.execute(
             "SELECT set_config('lock_timeout', %s, true),"
             " set_config('idle_in_transaction_session_timeout', %s, true)",
-            [f"{max(int(lock_timeout * 1000), 1)}ms", IDLE_LIMIT],
+            [f"{max(int(min(lock_timeout, LONGEST_WAIT) * 1000), 1)}ms", IDLE_LIMIT],
         )
         yield _take(connection, wait=lock_timeout > 0)
 

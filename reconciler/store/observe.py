@@ -15,7 +15,7 @@ from reconciler.store.session import Connection
 _STATE = f"""
 WITH entities AS ({entities_sql()})
 SELECT kind, key, e.id, e.seen, e.is_active OR e.hold IS NOT NULL, e.hold, NULLIF(e.spec, m.spec),
-       m.source, m.spec, m.active, m.file, m.line
+       m.source, m.spec, m.active, m.file, m.line, m.retired
 FROM entities e
 FULL JOIN (SELECT * FROM managed_entities WHERE NOT forgotten) m USING (kind, key)
 """
@@ -38,12 +38,12 @@ def read_state(connection: Connection, source: str) -> RegistryState:
     elsewhere: dict[Address, str] = {}
     # A cursor of one statement: its rows are one moment, whatever else happens.
     for row in connection.execute(_STATE):
-        kind, key, row_id, seen, active, hold, spec, owner, last, last_active, file, line = row
+        kind, key, row_id, seen, active, hold, spec, owner, last, *applied_parts = row
         address = Address(kind, key)
         if row_id is not None:
             observed[address] = Observed(last if spec is None else spec, active, hold, row_id, seen, owner)
         if owner == source:
-            applied[address] = Applied(last, last_active, file, line)
+            applied[address] = Applied(last, *applied_parts)
         elif row_id is None:
             elsewhere[address] = owner
     record = _record(connection, source)

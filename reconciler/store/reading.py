@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.core.address import Address, EntityKind, model_address
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.problem import Place
+from reconciler.core.references import used_by_model
 from reconciler.core.state import Desired
 from reconciler.store.columns import TABLES, EntityTable, entities_sql, spec_sql
 from reconciler.store.session import Connection
@@ -142,6 +143,11 @@ def runs(connection: Connection, *, limit: int) -> tuple[Run, ...]:
     return tuple(Run(*row) for row in connection.execute(_RUNS, [limit]))
 
 
+def is_source(connection: Connection, source: str) -> bool:
+    """Whether anything was ever applied under that name."""
+    return connection.execute("SELECT FROM sources WHERE name = %s", [source]).fetchone() is not None
+
+
 _EXPORT = f"""
 WITH entities AS ({entities_sql()})
 SELECT e.kind, e.key, e.spec, e.is_active OR e.hold IS NOT NULL, m.source
@@ -186,11 +192,6 @@ def _stands_alone(entity: Desired) -> bool:
 
 def references(entity: Desired) -> tuple[Address, ...]:
     """What an entity refers to: its provider, a model's parameter set, its template if it has one."""
-    found = [_provider_of(entity)]
-    if entity.address.kind == "model":
-        template = entity.spec.get("prompt_template")
-        found += [
-            Address("parameters", entity.spec["parameters"]),
-            Address("template", template) if template else None,
-        ]
-    return tuple(address for address in found if address is not None)
+    provider = _provider_of(entity)
+    used = used_by_model(entity.spec) if entity.address.kind == "model" else ()
+    return (*([provider] if provider else []), *used)

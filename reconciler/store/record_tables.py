@@ -55,6 +55,7 @@ class ManagedEntity(Base):
     file: Mapped[str]
     line: Mapped[int]
     run: Mapped[int | None] = mapped_column(BigInteger)
+    retired: Mapped[FalseByDefault]
     forgotten: Mapped[FalseByDefault]
 
     __table_args__ = (CheckConstraint(_KINDS, name="kind"),)

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.core.address import Address, model_address
 from reconciler.core.outcome import Result
-from reconciler.core.state import Spec
+from reconciler.core.state import Hold, Spec
 from reconciler.core.transitions import VerificationRecord
 from reconciler.store import lock
 from reconciler.store.columns import TABLES, spec_sql
@@ -38,6 +38,7 @@ class Candidate:
         parameters: Its parameter set.
         record: What is known so far.
         is_due: Whether its time has come.
+        hold: Why it is not active though it should be, or nothing.
     """
 
     id: int
@@ -51,13 +52,15 @@ class Candidate:
     parameters: Spec
     record: VerificationRecord
     is_due: bool
+    hold: Hold | None
 
 
 _CANDIDATES = f"""
 SELECT m.id, m.provider_name, m.model_id, COALESCE(v.kind, ''), v.kind_spec, v.base_url, v.credentials,
-       COALESCE(v.verification, '{{}}'), m.mode, {spec_sql(TABLES["parameters"])},
+       CASE WHEN jsonb_typeof(v.verification) = 'object' THEN v.verification ELSE '{{}}' END, m.mode,
+       {spec_sql(TABLES["parameters"])},
        COALESCE(k.status, 'unverified'), COALESCE(k.failures, 0), k.outcome, m.last_verified,
-       k.next_due IS NULL OR k.next_due <= now()
+       k.next_due IS NULL OR k.next_due <= now(), m.hold
 FROM provider_model_configs m
 LEFT JOIN providers v ON v.name = m.provider_name
 JOIN llm_parameters r ON r.id = m.parameters_id
@@ -74,7 +77,7 @@ def candidates(connection: Connection) -> tuple[Candidate, ...]:
 
 def _candidate(row: Sequence[Any]) -> Candidate:
     model, provider, model_id, kind, kind_spec, base_url, credentials, settings, mode, parameters = row[:10]
-    status, failures, outcome, last_verified, is_due = row[10:]
+    status, failures, outcome, last_verified, is_due, hold = row[10:]
     return Candidate(
         id=model,
         address=model_address(provider, model_id),
@@ -87,17 +90,19 @@ def _candidate(row: Sequence[Any]) -> Candidate:
         parameters=parameters,
         record=VerificationRecord(status, failures, outcome, last_verified),
         is_due=is_due,
+        hold=hold,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One model's result, what is known after it, and when it is due again."""
+    """One model's result, what is known after it, when it is due again, and whether it is put on hold."""
 
     model: int
     result: Result
     record: VerificationRecord
     next_due: datetime
+    holds: bool = False
 
 
 def write_findings(
@@ -105,7 +110,8 @@ def write_findings(
 ) -> None:
     """Store results, statuses and times in one transaction; a success lifts the hold that waited for it.
 
-    `last_verified` of the model is a copy for readers; `is_active` changes only where a hold is lifted.
+    `last_verified` of the model is a copy for readers; `is_active` changes only where a hold is set or
+    lifted, and then the registry's generation is raised.
     """
     with lock.writing(connection, lock_timeout=LOCK_TIMEOUT):
         announce(connection, source, context)
@@ -115,14 +121,18 @@ def write_findings(
                 copy.write_row(_row(finding, at))
         connection.execute(_RESULTS, [source])
         connection.execute(_STATUSES)
-        connection.execute(_MODELS)
+        switched = connection.execute(_LIFTED).rowcount + connection.execute(_HELD).rowcount
+        connection.execute(_VERIFIED)
+        if switched:
+            connection.execute("UPDATE registry SET generation = generation + 1 WHERE id = 1")
 
 
 _FOUND = """
 CREATE TEMPORARY TABLE found (
     model_id INTEGER, address TEXT, probe TEXT, outcome TEXT, http_status INTEGER, provider_code TEXT,
     answered_by TEXT, latency_ms INTEGER, retry_after DOUBLE PRECISION, detail TEXT, status TEXT,
-    failures INTEGER, at TIMESTAMPTZ, next_due TIMESTAMPTZ, last_verified TIMESTAMPTZ
+    failures INTEGER, at TIMESTAMPTZ, next_due TIMESTAMPTZ, last_verified TIMESTAMPTZ,
+    holds BOOLEAN
 ) ON COMMIT DROP
 """
 # A model that was deleted by hand meanwhile has no verification any more.
@@ -146,11 +156,20 @@ ON CONFLICT (model_id) DO UPDATE SET
     answered_by = EXCLUDED.answered_by, latency_ms = EXCLUDED.latency_ms, retry_after = EXCLUDED.retry_after,
     detail = EXCLUDED.detail, checked_at = EXCLUDED.checked_at, next_due = EXCLUDED.next_due
 """
-_MODELS = """
-UPDATE provider_model_configs m SET last_verified = f.last_verified, hold = NULL,
-       is_active = m.is_active OR m.hold IS NOT NULL
+_LIFTED = """
+UPDATE provider_model_configs m SET hold = NULL, is_active = TRUE
 FROM found f
-WHERE m.id = f.model_id AND f.outcome = 'ok' AND f.status = 'verified'
+WHERE m.id = f.model_id AND f.outcome = 'ok' AND f.status = 'verified' AND m.hold IS NOT NULL
+"""
+_HELD = """
+UPDATE provider_model_configs m SET hold = 'failing', is_active = FALSE
+FROM found f
+WHERE m.id = f.model_id AND f.holds AND m.is_active AND m.hold IS NULL
+"""
+_VERIFIED = """
+UPDATE provider_model_configs m SET last_verified = f.last_verified
+FROM found f
+WHERE m.id = f.model_id AND f.last_verified IS DISTINCT FROM m.last_verified
 """
 
 
@@ -172,4 +191,5 @@ def _row(finding: Finding, at: datetime) -> tuple[Any, ...]:
         at,
         finding.next_due,
         record.last_verified,
+        finding.holds,
     )

@@ -132,6 +132,13 @@ CASES = [
     pytest.param(None, last(), None, None, id="gone from both"),
     pytest.param(None, None, have(owner=None), None, id="unmanaged"),
     pytest.param(None, None, have(owner="other"), None, id="another source's, not in our files"),
+    pytest.param(
+        want(),
+        last(WARM, active=False)._replace(retired=True),
+        have(HOT, active=False),
+        Activate(MODEL, "files", version("3", "1"), want(), have(HOT, active=False)),
+        id="back in the files, and its row edited while it was away",
+    ),
     pytest.param(want(WARM), last(), have(WARM), None, id="someone was first"),
     pytest.param(want(), last(), have(), None, id="nothing moved"),
     pytest.param(want(), last(), have(hold="pending"), None, id="on hold agrees with files that want it"),
@@ -192,6 +199,24 @@ def test_what_needs_no_change_is_noted_where_the_applied_state_is_behind(applied
 def test_what_is_gone_from_files_and_database_is_forgotten():
     assert found(None, last(), None).forgotten == (MODEL,)
     assert found(None, last(), have(active=False)).forgotten == ()
+
+
+@pytest.mark.parametrize(
+    ("applied", "retired"),
+    [
+        pytest.param(last(), (MODEL,), id="switched off by hand before it left"),
+        pytest.param(last(active=False), (MODEL,), id="inactive in the files before it left"),
+        pytest.param(last(active=False)._replace(retired=True), (), id="known to have left"),
+    ],
+)
+def test_what_left_the_files_inactive_is_noted_once(applied, retired):
+    assert found(None, applied, have(active=False)).retired == retired
+
+
+def test_a_retired_entity_that_comes_back_as_it_was_is_noted():
+    back = want(active=False)
+    result = found(back, last(active=False)._replace(retired=True), have(active=False))
+    assert (result.changes, result.noted) == ((), (back,))
 
 
 def test_changes_come_in_the_order_of_doing():

@@ -100,3 +100,16 @@ def test_verification_counts_only_where_it_is_definitive_and_bad(results, verify
 )
 def test_the_form_of_an_answer_is_known_before_the_line_is_parsed(words, environ, output):
     assert failures.asked_output(words, environ) == output
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        pytest.param(LockHeldError("x"), 1, id="locked"),
+        pytest.param(ConflictError("x"), 1, id="conflict"),
+        pytest.param(StoreUnavailableError("x"), 1, id="unavailable"),
+        pytest.param(failures.InterruptedByUserError("x"), 130, id="interrupted"),
+    ],
+)
+def test_nothing_after_a_commit_says_that_nothing_was_written(error, number):
+    assert status.after_commit(error) == number
