@@ -204,7 +204,9 @@ class Registry:
 
         self._require_tables()
         events = reading.events(self._connection, address, limit=limit)
-        return events, reading.runs(self._connection, limit=limit)
+        # Of one entity, only the runs that touched it.
+        only = None if address is None else {event.run for event in events if event.run is not None}
+        return events, reading.runs(self._connection, limit=limit, only=only)
 
     def export(self, source: str | None) -> Mapping[str, str]:
         """The observed state as files of the format: file name to text."""

@@ -398,4 +398,5 @@ def upgrade() -> None:
     triggers = "".join(TRIGGERS.format(table=table, parts=parts) for table, parts in AUDITED.items())
     # The driver's own connection: several statements in one text, and no bind parameters looked for in it.
     driver = op.get_bind().connection.driver_connection
-    driver.execute(TABLES + FUNCTIONS + triggers + RULES + VIEW + BUILT_IN)
+    # Before the triggers: what is built in is no event of the trail.
+    driver.execute(TABLES + BUILT_IN + FUNCTIONS + triggers + RULES + VIEW)

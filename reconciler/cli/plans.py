@@ -87,7 +87,9 @@ def verify(
     from reconciler.core.address import parse_address
 
     if sum((bool(addresses), due, failed, every)) > 1:
-        raise UsageError("Name addresses, or one of --due, --failed and --all.")
+        raise UsageError(
+            "Name addresses, or one of --due, --failed and --all.", hint="see `reconciler verify --help`"
+        )
     selection = Selection(tuple(map(parse_address, addresses or ())), failed, every, probe)
     chosen = calls.settings(database_url, source, home)
     began, counter = time.monotonic(), calls.Counter()

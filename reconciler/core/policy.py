@@ -32,7 +32,9 @@ def check_acknowledgements(accept: Iterable[str]) -> None:
     for given in accept:
         name, equals, value = given.partition("=")
         takes_value = name not in {"empty", "moved-source"}
-        if name not in ACKNOWLEDGEMENTS or takes_value != bool(equals and value):
+        is_number = value.isascii() and value.isdigit()
+        is_wrong = takes_value != bool(equals and value) or (name == "deactivate" and not is_number)
+        if name not in ACKNOWLEDGEMENTS or is_wrong:
             raise UsageError(
                 f"--accept {given} names no safety rule.",
                 code="bad-acknowledgement",

@@ -1,4 +1,4 @@
-"""From rows to what is to be probed; a row that a hand has spoilt is one model's result, not the run's end."""
+"""From rows to what is to be probed; a row that a hand has spoilt is one model's result, and no more."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ MEANINGS: Mapping[str, str] = {
     "provider-vanished": "A whole provider left the files; a renamed one looks the same.",
     "empty-source": "Nothing is described; often a wrong path.",
     "empty-file": "A file that described entities describes none any more.",
-    "protected": "Its files say `protected: true`.",
+    "protected": "It was protected at the last apply.",
     "moved-source": "Another directory under this source's name would switch the first one off.",
     "in-use": "Models still need it. Nothing lifts this: change those models first.",
-    "ownership": "Only rows of this source are changed. Adopting makes them this source's.",
+    "ownership": "Only rows of this source are changed; what nobody manages can be adopted.",
 }
 
 

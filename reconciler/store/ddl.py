@@ -199,8 +199,9 @@ def attach(metadata: MetaData) -> None:
     _listen(metadata, "before_create", sequences)
     triggers = [trigger for table in AUDITED for trigger in _triggers(table)]
     partitions = [statement for table in PARTITIONED for statement in _partition(table)]
-    _listen(metadata, "after_create", [*partitions, *FUNCTIONS.values(), *RIGHTS, *triggers, *RULES])
-    _listen(metadata, "after_create", [VIEW, *BUILT_IN])
+    # What is built in comes before the triggers: it is no event of the trail.
+    _listen(metadata, "after_create", [*partitions, *BUILT_IN, *FUNCTIONS.values(), *RIGHTS])
+    _listen(metadata, "after_create", [*triggers, *RULES, VIEW])
     _listen(metadata, "before_drop", ["DROP VIEW effective_models"])
     _listen(metadata, "after_drop", [f"DROP FUNCTION {name}" for name in FUNCTIONS])
     _listen(metadata, "after_drop", ["DROP TABLE reconciler_version"])

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Any number that nobody else uses: two programs that upgrade one database must take turns.
+# What a migration of ours makes; anybody else's tables of these names are in the way.
+TABLE_NAMES = (
+    *("providers", "llm_parameters", "prompt_templates", "provider_model_configs", "registry"),
+    *("managed_entities", "sources", "source_files", "reconcile_runs", "leases", "overrides"),
+    *("model_verification", "verification_results", "audit_events"),
+)
+
 UPGRADE_LOCK = 7_203_541_209
 
 
@@ -32,6 +39,11 @@ def upgrade(url: str) -> tuple[str | None, str]:
         driver.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
         before = revision(driver)
         check_not_newer(before)
+        if before is not None and before not in _known():
+            raise SchemaError(
+                f"The database is at revision {before}, which this program does not know.",
+                hint="upgrade it with the release that made it first",
+            )
         if before != after:
             _run(connection)
     return before, after
@@ -61,16 +73,33 @@ def _run(connection: sqlalchemy.Connection) -> None:
 
 
 def head() -> str:
-    """The newest revision that this program knows; found by file name, so that nothing heavy is imported."""
-    return max(path.name.partition("_")[0] for path in (location() / "versions").glob("[0-9]*_*.py"))
+    """The newest revision that this program knows."""
+    return max(_known())
+
+
+def _known() -> set[str]:
+    """Every revision that this program knows; by file name, so that nothing heavy is imported."""
+    return {path.name.partition("_")[0] for path in (location() / "versions").glob("[0-9]*_*.py")}
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision of the database; `None` where our tables are missing."""
-    found = connection.execute("SELECT to_regclass('reconciler_version') IS NOT NULL").fetchone()
-    if found is None or not found[0]:
-        return None
-    row = connection.execute("SELECT version_num FROM reconciler_version").fetchone()
+    """The revision of the database; `None` where our tables are missing.
+
+    Raises:
+        SchemaError: There are tables of our names that no migration of ours made.
+    """
+    found = connection.execute(
+        "SELECT to_regclass('reconciler_version') IS NOT NULL,"
+        " ARRAY(SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NOT NULL)",
+        [list(TABLE_NAMES)],
+    ).fetchone()
+    has_version, tables = found or (False, [])
+    row = connection.execute("SELECT version_num FROM reconciler_version").fetchone() if has_version else None
+    if row is None and tables:
+        raise SchemaError(
+            f"This database has tables named {', '.join(tables)} and no record of our migrations.",
+            hint="use a database or a schema of its own, or restore the table reconciler_version",
+        )
     return row[0] if row else None
 
 

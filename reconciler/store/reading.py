@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from reconciler.core.address import Address, EntityKind, model_address
@@ -128,7 +128,8 @@ ORDER BY at DESC, id DESC LIMIT %(limit)s
 """
 _RUNS = """
 SELECT id, source, started_at, finished_at, succeeded, revision, actor, summary, digest, error
-FROM reconcile_runs ORDER BY id DESC LIMIT %s
+FROM reconcile_runs WHERE %(only)s::bigint[] IS NULL OR id = ANY(%(only)s)
+ORDER BY id DESC LIMIT %(limit)s
 """
 
 
@@ -138,9 +139,10 @@ def events(connection: Connection, address: Address | None, *, limit: int) -> tu
     return tuple(Event(*row) for row in connection.execute(_EVENTS, values))
 
 
-def runs(connection: Connection, *, limit: int) -> tuple[Run, ...]:
-    """The newest runs, newest first."""
-    return tuple(Run(*row) for row in connection.execute(_RUNS, [limit]))
+def runs(connection: Connection, *, limit: int, only: Collection[int] | None = None) -> tuple[Run, ...]:
+    """The newest runs, newest first: all of them, or `only` these."""
+    values = {"limit": limit, "only": None if only is None else list(only)}
+    return tuple(Run(*row) for row in connection.execute(_RUNS, values))
 
 
 def is_source(connection: Connection, source: str) -> bool:

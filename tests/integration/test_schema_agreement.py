@@ -76,7 +76,7 @@ def test_migrations_and_tables_make_the_same_schema_and_the_same_first_rows(migr
 
 def test_a_new_database_holds_what_is_built_in_and_nothing_else(migrated):
     begun = {table: len(found) for table, found in schema.rows(migrated).items() if found}
-    assert begun == {"reconciler_version": 1, "audit_events": 1, "llm_parameters": 1, "registry": 1}
+    assert begun == {"reconciler_version": 1, "llm_parameters": 1, "registry": 1}
 
 
 def test_the_schema_has_a_line_for_everything(migrated):

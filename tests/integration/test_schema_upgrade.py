@@ -96,3 +96,27 @@ def test_the_newest_revision_by_file_name_is_the_one_that_the_scripts_lead_to():
     config = Config()
     config.set_main_option("script_location", str(migrate.location()))
     assert ScriptDirectory.from_config(config).get_heads() == [migrate.head()]
+
+
+def test_tables_of_our_names_that_are_not_ours_are_in_the_way_of_plan_and_apply_alike(empty_database):
+    execute(empty_database, "CREATE TABLE providers (id INTEGER)")
+    for ask in (revision, migrate.upgrade):
+        with pytest.raises(SchemaError, match="tables named providers and no record of our migrations"):
+            ask(empty_database)
+
+
+def test_a_registry_that_lost_its_version_is_no_empty_database(database):
+    execute(database, "DELETE FROM reconciler_version")
+    with pytest.raises(SchemaError, match="no record of our migrations"):
+        revision(database)
+
+
+def test_a_revision_that_nobody_knows_is_named(database):
+    execute(database, "UPDATE reconciler_version SET version_num = '0000'")
+    with pytest.raises(SchemaError, match="revision 0000, which this program does not know"):
+        migrate.upgrade(database)
+
+
+def test_what_is_built_in_is_no_event_of_the_trail(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM audit_events").fetchone() == (0,)
