@@ -55,7 +55,7 @@ def diff(
     source: str = "default",
     adopt: bool = False,
 ) -> Diff:
-    """Name every step from what is stored to what the files ask for.
+    """Name every step from what is stored to what the files ask for; the states are by address.
 
     Args:
         desired: What the files ask for.
@@ -68,12 +68,10 @@ def diff(
     >>> diff({}, {}, {}).changes
     ()
     """
-    changes: list[Change] = []
-    conflicts: list[Conflict] = []
-    noted: list[Desired] = []
+    changes, conflicts, noted = list[Change](), list[Conflict](), list[Desired]()
     for address, want in desired.items():
-        if (owner := elsewhere.get(address)) is not None:
-            conflicts.append(Conflict(address, owner, want))
+        if address in elsewhere:
+            conflicts.append(Conflict(address, elsewhere[address], want))
             continue
         last = applied.get(address)
         step = _wanted(want, last, observed.get(address), source=source, adopt=adopt)

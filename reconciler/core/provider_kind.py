@@ -12,6 +12,8 @@ from typing import Any, Literal
 # From the cheapest to the most expensive; `none` asks nothing.
 ProbeLevel = Literal["none", "reach", "credential", "model", "generate"]
 PROBE_LEVELS: tuple[ProbeLevel, ...] = ("none", "reach", "credential", "model", "generate")
+# Where nobody names another: the strongest that costs nothing.
+DEFAULT_PROBE: ProbeLevel = "model"
 
 
 @dataclass(frozen=True, slots=True)

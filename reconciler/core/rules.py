@@ -5,7 +5,7 @@ model. The tables are data (`reconciler.kinds`); what they mean is here, and now
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeGuard, assert_never, get_args
@@ -31,6 +31,7 @@ ParameterField = Literal[
     "response_format",
 ]
 PARAMETER_FIELDS: tuple[ParameterField, ...] = get_args(ParameterField)
+_ORDER: Mapping[str, int] = {name: place for place, name in enumerate(PARAMETER_FIELDS)}
 
 # What a limit is shown as: these count something, the others are measures.
 _WHOLE: frozenset[str] = frozenset({"max_new_tokens", "min_new_tokens", "top_k", "seed", "logprobs"})
@@ -39,6 +40,7 @@ _TEXT_MODES = ("chat", "completion")
 # What a kind without a table takes: each field, as it stands.
 _EVERYTHING: Mapping[str, ParameterRule] = dict.fromkeys(PARAMETER_FIELDS, ParameterRule())
 _NOT_TAKEN = ParameterRule(supported=False)
+_NOTHING: Mapping[str, ParameterRule] = {}
 
 Code = Literal["out-of-range", "unsupported-parameter", "parameter-conflict", "wrong-value"]
 
@@ -67,16 +69,24 @@ def check(kind: ProviderKind, *, model_id: str, mode: str, parameters: Spec) -> 
     view = _view(kind, model_id, mode)
     if view is None:
         return ()
-    values: dict[str, Any] = {f: parameters[f] for f in PARAMETER_FIELDS if parameters.get(f) is not None}
-    taken = {name: value for name, value in values.items() if view.rule(name).supported}
     policy = parameters.get("unsupported", "warn")
-    findings = [finding for name, value in taken.items() for finding in _value_findings(view, name, value)]
-    for name, value in values.items():
-        if name not in taken and policy != "drop" and not _is_harmless(view.rule(name), value):
-            findings.append(_unsupported(view, name, value, refused=policy == "error"))
-    for rule in view.cross:
-        findings.extend(_cross_findings(view, rule, taken))
-    return tuple(findings)
+    taken: dict[str, Any] = {}
+    findings = []
+    # A set has few fields of the many, so its own are gone through, and what is found is put in order.
+    for name, value in parameters.items():
+        if name not in _ORDER or value is None:
+            continue
+        rule = view.rule(name)
+        if rule.supported:
+            taken[name] = value
+            found = _value_finding(view, rule, name, value)
+        else:
+            found = _left_out(view, rule, name, value, policy)
+        if found is not None:
+            findings.append(found)
+    for cross in view.cross:
+        findings.extend(_cross_findings(view, cross, taken))
+    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.field]))
 
 
 def variant_of(kind: ProviderKind, model_id: str, mode: str) -> Variant | None:
@@ -84,7 +94,7 @@ def variant_of(kind: ProviderKind, model_id: str, mode: str) -> Variant | None:
     for variant in kind.variants:
         if variant.modes and mode not in variant.modes:
             continue
-        if not variant.match or _pattern(variant.match).match(model_id.lower()):
+        if not variant.match or _pattern(variant.match)(model_id.lower()):
             return variant
     return None
 
@@ -94,61 +104,63 @@ def rules_for(kind: ProviderKind, model_id: str, mode: str) -> Mapping[str, Para
 
     A field that is absent is one that the model does not take.
     """
-    return _merged(kind, variant_of(kind, model_id, mode))
+    view = _view(kind, model_id, mode)
+    if view is None or (view.variant is None and kind.parameters is None):
+        return None
+    return {**view.general, **view.special}
 
 
 class _View(NamedTuple):
-    """What counts for one model: its table and rules, and who is spoken of in messages."""
+    """What counts for one model, and who is spoken of in messages. The two tables are not merged: a view is
+    made for each check, and most checks look at a few fields only.
+    """
 
     kind: ProviderKind
+    variant: Variant | None
     model_id: str
     mode: str
-    subject: str
-    takes: str
-    table: Mapping[str, ParameterRule]
+    general: Mapping[str, ParameterRule]
+    special: Mapping[str, ParameterRule]
     cross: tuple[CrossRule, ...]
 
     def rule(self, name: str) -> ParameterRule:
-        return self.table.get(name, _NOT_TAKEN)
+        return self.special.get(name) or self.general.get(name, _NOT_TAKEN)
+
+    @property
+    def subject(self) -> str:
+        return self.kind.name if self.variant is None else self.variant.name
+
+    @property
+    def takes(self) -> str:
+        return "takes" if self.variant is None else "take"
 
 
 def _view(kind: ProviderKind, model_id: str, mode: str) -> _View | None:
     variant = variant_of(kind, model_id, mode)
-    table = _merged(kind, variant)
-    if table is None:
-        if not kind.rules:
-            return None
-        table = _EVERYTHING
-    if variant is None:
-        return _View(kind, model_id, mode, kind.name, "takes", table, kind.rules)
-    return _View(kind, model_id, mode, variant.name, "take", table, kind.rules + variant.rules)
-
-
-def _merged(kind: ProviderKind, variant: Variant | None) -> Mapping[str, ParameterRule] | None:
-    if variant is None:
-        return kind.parameters
-    base = _EVERYTHING if kind.parameters is None else kind.parameters
-    return {**base, **variant.parameters}
+    general = _EVERYTHING if kind.parameters is None else kind.parameters
+    if variant is not None:
+        cross = kind.rules + variant.rules
+        return _View(kind, variant, model_id, mode, general, variant.parameters, cross)
+    if kind.parameters is None and not kind.rules:
+        return None
+    return _View(kind, None, model_id, mode, general, _NOTHING, kind.rules)
 
 
 @lru_cache(maxsize=256)
-def _pattern(match: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(translate(glob.lower()) for glob in match))
+def _pattern(match: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("|".join(translate(glob.lower()) for glob in match)).match
 
 
 # One field's value
 
 
-def _value_findings(view: _View, name: str, value: Any) -> Iterator[Finding]:
-    rule = view.rule(name)
+def _value_finding(view: _View, rule: ParameterRule, name: str, value: Any) -> Finding | None:
     if _is_number(value):
-        if not _is_within(rule, value):
-            yield _out_of_range(view, name, value)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        if rule.max_items is not None and len(value) > rule.max_items:
-            yield _too_many(view, name, len(value), rule.max_items)
-    elif rule.choices:
-        yield from _wrong_word(view, name, value)
+        return None if _is_within(rule, value) else _out_of_range(view, name, value)
+    if isinstance(value, (list, tuple)):
+        most = rule.max_items
+        return None if most is None or len(value) <= most else _too_many(view, name, len(value), most)
+    return _wrong_word(view, name, value) if rule.choices else None
 
 
 def _is_within(rule: ParameterRule, value: float) -> bool:
@@ -216,14 +228,24 @@ def _too_many(view: _View, name: str, count: int, most: int) -> Finding:
     return Finding(name, "out-of-range", "error", message, f"leave out {count - most} of them")
 
 
-def _wrong_word(view: _View, name: str, value: Any) -> Iterator[Finding]:
+def _wrong_word(view: _View, name: str, value: Any) -> Finding | None:
     # A response format is written as a word or as a mapping whose type is that word.
     word = value.get("type") if isinstance(value, Mapping) else value
     choices = view.rule(name).choices
-    if isinstance(word, str) and word not in choices:
-        known = ", ".join(choices)
-        message = f"{name} is {word}; {view.subject} {view.takes} {known}"
-        yield Finding(name, "wrong-value", "error", message, f"write one of {known}")
+    if not isinstance(word, str) or word in choices:
+        return None
+    known = ", ".join(choices)
+    message = f"{name} is {word}; {view.subject} {view.takes} {known}"
+    return Finding(name, "wrong-value", "error", message, f"write one of {known}")
+
+
+# A field that is not taken
+
+
+def _left_out(view: _View, rule: ParameterRule, name: str, value: Any, policy: Any) -> Finding | None:
+    if policy == "drop" or _is_harmless(rule, value):
+        return None
+    return _unsupported(view, name, value, refused=policy == "error")
 
 
 def _unsupported(view: _View, name: str, value: Any, *, refused: bool) -> Finding:

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple, Protocol
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import PROBE_LEVELS, Probe, ProbeLevel
 from reconciler.protocols import hosts, reading
-from reconciler.protocols.classify import Finding, Rule, classify
+from reconciler.protocols.classify import Dialect, Finding, Rule, classify
 from reconciler.protocols.credentials import Credentials, Unresolved
 from reconciler.protocols.exchange import Answer, Exchange, SecretHeader, Verdict
 from reconciler.protocols.matching import find_listed
 from reconciler.protocols.questions import Case, Question, ask_about
 from reconciler.protocols.redaction import conceal
 from reconciler.protocols.run import Run
+from reconciler.protocols.ways import Way, choose
 
 _ANY_ANSWER = Probe()
 
@@ -49,27 +50,47 @@ class HttpProtocol:
         rules: What its error codes mean, before the rules that all providers share.
         placements: Where its credentials go, unless the kind says otherwise.
         headers: Headers of every request, unless the kind says otherwise.
+        dialect: How its errors are read; `None` where it speaks one of the usual ones.
+        ways: The credentials that stand for each other, the preferred ones first.
     """
 
     name: str
     rules: tuple[Rule, ...] = ()
     placements: Mapping[str, Placement] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    dialect: Dialect | None = None
+    ways: tuple[Way, ...] = ()
 
     async def verify(self, target: ProbeTarget, run: Run) -> Verdict:
         """Probe one model at its target's level."""
-        if refused := _cannot_start(target):
-            return refused
+        if idle := _cannot_start(target):
+            return idle
         base_url = target.base_url or ""
-        credentials: Credentials | Unresolved = {} if target.level == "reach" else run.credentials(target)
+        credentials: Credentials | Unresolved = (
+            {} if target.level == "reach" else self.credentials(target, run)
+        )
+        # A host that may not have the key is the graver fault: seen before a key that is missing, and though
+        # the question may go elsewhere.
+        allowed, has_credential = run.access.allowed_hosts, bool(credentials)
+        refused = hosts.refusal(base_url, target.kind, allowed, has_credential=has_credential)
+        if refused:
+            return Verdict("refused_host", refused)
         if isinstance(credentials, Unresolved):
-            # A host that may not have the key is the graver fault, and is seen without it.
-            refusal = hosts.refusal(base_url, target.kind, run.access.allowed_hosts, has_credential=True)
-            return Verdict("refused_host", refusal) if refusal else Verdict(*credentials)
-        verdict = await self._at_level(Case(target, base_url, credentials, run))
+            return Verdict(*credentials)
+        verdict = await self.at_level(Case(target, base_url, credentials, run))
         return replace(verdict, detail=conceal(verdict.detail, credentials.values()))
 
-    async def _at_level(self, case: Case) -> Verdict:
+    def credentials(self, target: ProbeTarget, run: Run) -> Credentials | Unresolved:
+        """A target's credentials: all of them, or those of the one way that is taken."""
+        found = run.credentials(target)
+        return found if isinstance(found, Unresolved) else choose(found, target, self.ways)
+
+    def probe(self, case: Case, level: ProbeLevel) -> Probe | Verdict:
+        """What to ask at a level, by the kind; for protocols that must fill something in."""
+        return case.target.kind.probes.get(level) or _not_offered(case.target, level)
+
+    async def at_level(self, case: Case) -> Verdict:
+        """Probe at the level that the target asks for."""
         match case.target.level:
             case "reach":
                 return await self._reach(case)
@@ -91,16 +112,21 @@ class HttpProtocol:
 
     async def credential(self, case: Case) -> Verdict:
         """Whether the key is good, by the kind's own probe for that; one answer serves all its models."""
-        probe = case.target.kind.probes.get("credential")
-        if probe is None:
-            return _not_offered(case.target, "credential")
-        question = await self._authorized(case, probe)
+        probe = self.probe(case, "credential")
+        return probe if isinstance(probe, Verdict) else await self._proven_by(case, probe)
+
+    async def _proven_by(self, case: Case, probe: Probe) -> Verdict:
+        question = await self.authorized(case, probe)
         if isinstance(question, Verdict):
             return question
         exchange = await self.put(case, question)
         if isinstance(exchange, Verdict):
             return exchange
-        finding = classify(exchange, self.rules) or reading.misshapen(exchange, probe)
+        finding = (
+            classify(exchange, self.rules, self.dialect)
+            or reading.misshapen(exchange, probe)
+            or self.inspect(exchange.document, case, probe)
+        )
         if finding is not None:
             # Nothing was asked about a model, so a bare 404 speaks of the path.
             outcome = finding.outcome if finding.is_certain else "probe_invalid"
@@ -109,15 +135,15 @@ class HttpProtocol:
 
     async def model(self, case: Case) -> Verdict:
         """Whether the key is good and may use the model."""
-        probe = case.target.kind.probes.get("model")
-        if probe is None:
-            return _not_offered(case.target, "model")
+        probe = self.probe(case, "model")
+        if isinstance(probe, Verdict):
+            return probe
         # A public answer proves no key, so the key is proven first.
         if case.credentials and not probe.authenticated:
             proof = await self.credential(case)
             if proof.outcome != "ok":
                 return proof
-        question = await self._authorized(case, probe)
+        question = await self.authorized(case, probe)
         if isinstance(question, Verdict):
             return question
         exchange = await self.put(case, question)
@@ -140,23 +166,31 @@ class HttpProtocol:
                 placed.append(SecretHeader(*self.placements[name], secret))
         return tuple(placed)
 
-    def inspect(self, item: Any, case: Case) -> Finding | None:
-        """What a list's own entry says against the model, if anything; for protocols that know more."""
-        del item, case
+    def inspect(self, found: Any, case: Case, probe: Probe) -> Finding | None:
+        """What a success says against the key or the model, if anything; for protocols that know more.
+
+        `found` is the model's entry in a list, or else the whole answer to the probe.
+        """
+        del found, case, probe
         return None
 
-    async def _authorized(self, case: Case, probe: Probe) -> Question | Verdict:
+    async def authorized(self, case: Case, probe: Probe) -> Question | Verdict:
+        """The question of a probe, with what proves who asks."""
         headers = await self.secret_headers(case) if probe.authenticated else ()
         return headers if isinstance(headers, Verdict) else ask_about(case, probe, headers, self.headers)
 
     async def _read(self, case: Case, question: Question, answer: Answer) -> Verdict:
-        finding = classify(answer, self.rules) or reading.misshapen(answer, question.probe)
+        probe = question.probe
+        finding = classify(answer, self.rules, self.dialect) or reading.misshapen(answer, probe)
         if finding is not None and not finding.is_certain:
             return await self._second_look(case, question, answer, finding)
         if finding is not None:
             return reading.judged(case, question, answer, finding)
-        if question.probe.list_at:
+        if probe.list_at:
             return self._listed(case, question, answer)
+        finding = self.inspect(answer.document, case, probe)
+        if finding is not None:
+            return reading.judged(case, question, answer, finding)
         return reading.answered(case, question, answer)
 
     def _listed(self, case: Case, question: Question, answer: Answer) -> Verdict:
@@ -165,7 +199,7 @@ class HttpProtocol:
         if item is None and reading.goes_on(answer.document, probe):
             detail = f"{case.model_id} is not on the first page of {question.host}'s list, which goes on"
             return reading.inconclusive(answer, detail)
-        finding = Finding("model_not_found") if item is None else self.inspect(item, case)
+        finding = Finding("model_not_found") if item is None else self.inspect(item, case, probe)
         if finding is not None:
             return reading.judged(case, question, answer, finding)
         return reading.positive(answer, f"{question.host} lists {case.model_id}")
@@ -173,10 +207,13 @@ class HttpProtocol:
     async def _second_look(self, case: Case, question: Question, answer: Answer, finding: Finding) -> Verdict:
         """A bare 404 blames the model only where the path beside it is known to be right."""
         wrong_path = reading.judged(case, question, answer, finding._replace(outcome="probe_invalid"))
-        known = case.target.kind.probes.get("credential")
-        if known is None or not question.is_about_one_model or known.path == question.probe.path:
+        known = self.probe(case, "credential")
+        if isinstance(known, Verdict) or not question.is_about_one_model:
             return wrong_path
-        beside = await self.credential(case)
+        if known.path == question.probe.path or known.path.startswith("https://"):
+            # The same path, or one on another host, says nothing of this one.
+            return wrong_path
+        beside = await self._proven_by(case, known)
         if beside.outcome == "ok":
             return reading.judged(case, question, answer, finding)
         # Where the second question got no answer at all, that is what there is to say.

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.core.outcome import Outcome
 from reconciler.protocols.exchange import Answer
@@ -23,11 +23,19 @@ _LONGEST_WAIT = 7 * 24 * 3600.0
 
 
 class Complaint(NamedTuple):
-    """A provider's error in its own words, wherever its dialect puts them; empty where it gave none."""
+    """A provider's error in its own words, wherever its dialect puts them; empty where it gave none.
+
+    `retry_after` is in seconds, where the error itself says how long to wait.
+    """
 
     code: str = ""
     type: str = ""
     message: str = ""
+    retry_after: float | None = None
+
+
+# How the error is found in an answer; `complaint_of` where a protocol has no way of its own.
+Dialect: TypeAlias = Callable[[Answer], Complaint]
 
 
 class Finding(NamedTuple):
@@ -108,16 +116,17 @@ BY_STATUS: Mapping[int, Outcome] = {
 }
 
 
-def classify(answer: Answer, rules: Sequence[Rule] = ()) -> Finding | None:
+def classify(answer: Answer, rules: Sequence[Rule] = (), dialect: Dialect | None = None) -> Finding | None:
     """What an answer means where that is decided without knowing what was asked; `None` for a plain success.
 
     A 404 that says nothing of a model is `model_not_found` without certainty: the path may be wrong.
     """
+    read = dialect or complaint_of
     if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP's own numbers
         return Finding("bad_response")
     if answer.is_success:
-        return _despite_success(answer, rules)
-    complaint = complaint_of(answer)
+        return _despite_success(answer, rules, read)
+    complaint = read(answer)
     known = _by_rules(answer.status, complaint, rules)
     if known is not None:
         return Finding(known, complaint)
@@ -126,13 +135,13 @@ def classify(answer: Answer, rules: Sequence[Rule] = ()) -> Finding | None:
     return Finding(_by_status(answer.status), complaint)
 
 
-def _despite_success(answer: Answer, rules: Sequence[Rule]) -> Finding | None:
+def _despite_success(answer: Answer, rules: Sequence[Rule], read: Dialect) -> Finding | None:
     """A 2xx may carry an error, be cut short, or be no JSON at all."""
     if not answer.complete or answer.document is None:
         return Finding("bad_response")
     if not _has_error(answer.document):
         return None
-    complaint = complaint_of(answer)
+    complaint = read(answer)
     return Finding(_by_rules(answer.status, complaint, rules) or "bad_response", complaint)
 
 
@@ -152,13 +161,9 @@ def _by_status(status: int) -> Outcome:
 
 def complaint_of(answer: Answer) -> Complaint:
     """The error that an answer's body holds, in any of the dialects that providers speak."""
-    document = answer.document
+    document = error_document(answer)
     if document is None:
-        return Complaint(message=_excerpt(answer))
-    if isinstance(document, list) and document:
-        document = document[0]
-    if not isinstance(document, dict):
-        return Complaint()
+        return Complaint(message=_excerpt(answer) if answer.document is None else "")
     inner = document.get("error") or document.get("errors")
     if isinstance(inner, list) and inner:
         inner = inner[0]
@@ -169,15 +174,24 @@ def complaint_of(answer: Answer) -> Complaint:
     return _complaint(document)
 
 
+def error_document(answer: Answer) -> Mapping[str, Any] | None:
+    """The object that an answer's body is, or the first of a list of them; `None` where it is none."""
+    document = answer.document
+    if isinstance(document, list) and document:
+        document = document[0]
+    return document if isinstance(document, dict) else None
+
+
 def _complaint(error: Mapping[str, Any]) -> Complaint:
     return Complaint(
-        code=_first_text(error, "code", "errorCode", "error_type"),
-        type=_first_text(error, "type", "status"),
-        message=_first_text(error, "message", "errorMessage", "detail", "title"),
+        code=first_text(error, "code", "errorCode", "error_type"),
+        type=first_text(error, "type", "status"),
+        message=first_text(error, "message", "errorMessage", "detail", "title"),
     )
 
 
-def _first_text(error: Mapping[str, Any], *names: str) -> str:
+def first_text(error: Mapping[str, Any], *names: str) -> str:
+    """The first of an error's fields that holds a word or a number, as text of bounded length."""
     for name in names:
         value = error.get(name)
         if isinstance(value, str) and value:

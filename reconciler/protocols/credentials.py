@@ -5,6 +5,7 @@ nothing can print.
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import re
 import stat
@@ -187,9 +188,12 @@ def _unreadable(path: str, error: Exception) -> Unresolved:
 
 
 def _checked(value: str, source: str) -> Secret | Unresolved:
-    """A value without the outer spaces and line ends that files and shells add, if it fits a header."""
+    """A value without the outer spaces and line ends that files and shells add, if it fits a header.
+
+    A key file in JSON may span lines: it is never sent itself, and the transport sends none such in a header.
+    """
     value = value.strip()
-    if not (value.isascii() and value.isprintable()):
+    if not (value.isascii() and value.isprintable()) and not _is_key_file(value):
         return Unresolved(
             "secret_missing",
             f"{source} holds a line break or another character that no credential has; nothing was sent",
@@ -197,3 +201,11 @@ def _checked(value: str, source: str) -> Secret | Unresolved:
     if _DATABASE_URL.match(value):
         return Unresolved("refused_reference", f"{source} holds a database URL, which is sent nowhere")
     return Secret(value, source=source)
+
+
+def _is_key_file(value: str) -> bool:
+    """Whether a value is a JSON object, as the keys of service accounts are."""
+    try:
+        return value.startswith("{") and isinstance(json.loads(value), dict)
+    except (ValueError, RecursionError):
+        return False

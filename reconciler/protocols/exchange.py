@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.outcome import Outcome
 from reconciler.protocols.credentials import Secret
@@ -20,6 +20,13 @@ class SecretHeader(NamedTuple):
     name: str
     prefix: str
     secret: Secret
+
+
+class Signer(Protocol):
+    """Puts a signature under a request at the moment that it is sent: one that waited would be too old."""
+
+    def sign(self, request: Request) -> tuple[SecretHeader, ...]:
+        """The headers that the signature is sent in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Request:
         form: A form body; its secrets are revealed only when it is sent.
         headers_only: Whether the answer's body does not matter and is not read.
         attempt: Makes a repeated question a new one.
+        signer: Signs it when it is sent; equal signers make equal questions.
     """
 
     method: str
@@ -47,6 +55,13 @@ class Request:
     form: tuple[tuple[str, str | Secret], ...] = ()
     headers_only: bool = False
     attempt: int = 0
+    signer: Signer | None = None
+
+    @property
+    def held(self) -> tuple[Secret, ...]:
+        """The secrets that are in it."""
+        form = (value for _, value in self.form if isinstance(value, Secret))
+        return (*(header.secret for header in self.secrets), *form)
 
 
 @dataclass(frozen=True)

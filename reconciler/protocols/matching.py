@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_DATE = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|\d{4}|\d{3}|latest)$")
+_DATE = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{4}|\d{3}|latest)$")
 # What stands before an id in some providers' own lists.
 _PREFIXES = ("publishers/google/models/", "accounts/fireworks/models/", "models/")
 _DEFAULT_TAG = ":latest"

@@ -63,7 +63,7 @@ def answered(case: Case, question: Question, answer: Answer) -> Verdict:
 
 def judged(case: Case, question: Question, answer: Answer, finding: Finding) -> Verdict:
     """A finding in words: ours, then the provider's without anything secret."""
-    secrets = (*case.credentials.values(), *(header.secret for header in question.request.secrets))
+    secrets = (*case.credentials.values(), *question.request.held)
     complaint = finding.complaint
     message = redact(_message(answer, complaint), secrets)
     code = redact(complaint.code or complaint.type, secrets, limit=_LONGEST_CODE)
@@ -71,7 +71,7 @@ def judged(case: Case, question: Question, answer: Answer, finding: Finding) -> 
         finding.outcome,
         sentence(finding.outcome, _scene(case, question, answer), message),
         provider_code=code or None,
-        retry_after=retry_after(answer.headers, now=case.run.now),
+        retry_after=_wait(answer, complaint, case),
     )
     return _timed(verdict, answer)
 
@@ -88,6 +88,12 @@ def inconclusive(answer: Answer, detail: str) -> Verdict:
 
 def _timed(verdict: Verdict, answer: Answer) -> Verdict:
     return replace(verdict, http_status=answer.status, latency_ms=round(answer.seconds * 1000))
+
+
+def _wait(answer: Answer, complaint: Complaint, case: Case) -> float | None:
+    """How long to wait: by the header, or else by the error itself."""
+    asked = retry_after(answer.headers, now=case.run.now)
+    return complaint.retry_after if asked is None else asked
 
 
 def _message(answer: Answer, complaint: Complaint) -> str:

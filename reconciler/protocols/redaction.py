@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from reconciler.core.outcome import DETAIL_LIMIT
+from reconciler.core.schema_secrets import without_keys
 from reconciler.protocols.credentials import Secret
 
 MASK = "[redacted]"
 
-# Providers repeat keys in their errors, masked in the middle or not at all.
+# Providers repeat keys in their errors, cut short or masked in the middle: more than whole keys' shapes.
 _KEY_SHAPES = re.compile(
     r"""
       \b(?:sk|pk|rk|gsk|xai|csk|pplx|nvapi|hf|fw|r8|ghp|gho|ghs|github_pat|glpat|tgp)
@@ -38,6 +39,7 @@ def redact(text: str, secrets: Iterable[Secret] = (), *, limit: int = DETAIL_LIM
     """
     plain = "".join(character if character.isprintable() else " " for character in text)
     plain = _KEY_SHAPES.sub(MASK, _without(plain, secrets, shortest=1))
+    plain = without_keys(plain, MASK)
     return shorten(" ".join(plain.split()), limit)
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from reconciler.protocols.base import ProbeProtocol
+
+_NAMES = frozenset(
+    {"openai", "anthropic", "watsonx", "azure-openai", "bedrock", "cohere", "gemini", "vertex"}
+)
 
 
 def protocol(name: str) -> ProbeProtocol | None:
@@ -11,18 +17,7 @@ def protocol(name: str) -> ProbeProtocol | None:
     >>> protocol("openai").name
     'openai'
     """
-    match name:
-        case "openai":
-            from reconciler.protocols import openai
-
-            return openai.PROTOCOL
-        case "anthropic":
-            from reconciler.protocols import anthropic
-
-            return anthropic.PROTOCOL
-        case "watsonx":
-            from reconciler.protocols import watsonx
-
-            return watsonx.PROTOCOL
-        case _:
-            return None
+    if name not in _NAMES:
+        return None
+    spoken: ProbeProtocol = import_module(f"{__package__}.{name.replace('-', '_')}").PROTOCOL
+    return spoken

@@ -5,14 +5,16 @@ are asked once however many models they decide.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from reconciler.core.probe import Access, ProbeTarget
 from reconciler.protocols.credentials import Credentials, Unresolved, resolve_all
 from reconciler.protocols.exchange import Exchange, Request
+
+Made = TypeVar("Made")
 
 
 class Sender(Protocol):
@@ -36,6 +38,7 @@ class Run:
         self._sender = sender
         self._asked: dict[Request, asyncio.Task[Exchange]] = {}
         self._resolved: dict[Any, Credentials | Unresolved] = {}
+        self._made: dict[Hashable, Any] = {}
 
     def credentials(self, target: ProbeTarget) -> Credentials | Unresolved:
         """A target's credentials, resolved once for all models of its provider."""
@@ -45,6 +48,13 @@ class Run:
         if key not in self._resolved:
             self._resolved[key] = resolve_all(target, self.access)
         return self._resolved[key]
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` returns, made once in this run for all that name the same key."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     async def ask(self, request: Request, *, shared: bool = False) -> Exchange:
         """Send a request; a shared one only once in this run, all who ask get the same answer."""

@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import perf_counter
 from urllib.parse import urlencode
@@ -37,6 +38,7 @@ class Transport:
     async def send(self, request: Request) -> Exchange:
         """The answer to a request, or the verdict where there is none within the request's timeout."""
         where = origin_of(request.url) or "the endpoint"
+        request = _signed(request)
         # The library would quote an impossible header in its error and in its log.
         if not all(value.isascii() and value.isprintable() for _, value in _headers(request)):
             return _unsendable(str(where))
@@ -97,6 +99,13 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
             code="bad-ca-file",
             hint="RECONCILER_CA_FILE names a file of certificates in PEM form",
         ) from error
+
+
+def _signed(request: Request) -> Request:
+    """A request with its signature among its secrets, where it has a signer."""
+    if request.signer is None:
+        return request
+    return replace(request, secrets=(*request.secrets, *request.signer.sign(request)), signer=None)
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:

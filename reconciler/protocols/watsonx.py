@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from reconciler.core.provider_kind import Probe
-from reconciler.protocols import hosts, reading
+from reconciler.protocols import reading, tokens
 from reconciler.protocols.base import HttpProtocol
-from reconciler.protocols.classify import Complaint, Finding, Rule, classify, complaint_of
-from reconciler.protocols.credentials import Secret
+from reconciler.protocols.classify import Complaint, Finding, Rule, complaint_of
 from reconciler.protocols.exchange import Answer, Exchange, Request, SecretHeader, Verdict
 from reconciler.protocols.questions import Case, Question
 
@@ -31,13 +30,6 @@ RULES = (
 )
 # The exchange has a dialect of its own, in which a bad key is a bad request.
 IAM_RULES = (Rule("auth_failed", statuses=(400, 401, 403)), Rule("probe_invalid", statuses=(404,)))
-
-
-class Grant(NamedTuple):
-    """A token, with the answer that it came in."""
-
-    token: Secret
-    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ class WatsonxProtocol(HttpProtocol):
         if "api_key" not in case.credentials:
             return ()
         grant = await self._grant(case, attempt=0)
-        return grant if isinstance(grant, Verdict) else (_bearer(grant),)
+        return grant if isinstance(grant, Verdict) else (tokens.bearer(grant),)
 
     async def put(self, case: Case, question: Question) -> Exchange:
         """Put a question, and once more with a new token where the first had expired."""
@@ -69,12 +61,13 @@ class WatsonxProtocol(HttpProtocol):
         grant = await self._grant(case, attempt=1)
         if isinstance(grant, Verdict):
             return grant
-        renewed = replace(question.request, secrets=(_bearer(grant),), attempt=1)
+        renewed = replace(question.request, secrets=(tokens.bearer(grant),), attempt=1)
         return await _put(case, question._replace(request=renewed))
 
-    def inspect(self, item: Any, case: Case) -> Finding | None:
+    def inspect(self, found: Any, case: Case, probe: Probe) -> Finding | None:
         """A withdrawn model stays in the list, with the day of its withdrawal."""
-        phases = item.get("lifecycle") if isinstance(item, dict) else None
+        del probe
+        phases = found.get("lifecycle") if isinstance(found, dict) else None
         if not isinstance(phases, list):
             return None
         for phase in phases:
@@ -84,20 +77,13 @@ class WatsonxProtocol(HttpProtocol):
                     return Finding("model_withdrawn", Complaint(code="withdrawn", message=f"since {since}"))
         return None
 
-    async def _grant(self, case: Case, *, attempt: int) -> Grant | Verdict:
+    async def _grant(self, case: Case, *, attempt: int) -> tokens.Grant | Verdict:
         """A token for the key; asked for once in a run, and once more where it had expired."""
         probe = case.target.kind.probes.get("credential", _IAM_PROBE)
         url = probe.path if probe.path.startswith(("https://", "http://")) else IAM_URL
-        allowed = case.run.access.allowed_hosts
-        refused = hosts.refusal(url, case.target.kind, allowed, has_credential=True)
-        if refused:
-            return Verdict("refused_host", refused)
         form = (("grant_type", _GRANT), ("apikey", case.credentials["api_key"]))
         request = Request("POST", url, case.target.timeout, form=form, attempt=attempt)
-        exchange = await case.run.ask(request, shared=True)
-        if isinstance(exchange, Verdict):
-            return exchange
-        return _grant_in(case, Question(probe, request), exchange)
+        return await tokens.exchange(case, Question(probe, request), rules=IAM_RULES, source="IAM")
 
 
 PROTOCOL = WatsonxProtocol(name="watsonx", rules=RULES)
@@ -109,20 +95,6 @@ async def _put(case: Case, question: Question) -> Exchange:
 
 def _is_stale(exchange: Exchange) -> bool:
     return isinstance(exchange, Answer) and complaint_of(exchange).code == _STALE_TOKEN
-
-
-def _bearer(grant: Grant) -> SecretHeader:
-    return SecretHeader("Authorization", "Bearer ", grant.token)
-
-
-def _grant_in(case: Case, question: Question, answer: Answer) -> Grant | Verdict:
-    finding = classify(answer, IAM_RULES)
-    if finding is not None:
-        return reading.judged(case, question, answer, finding)
-    token = answer.document.get("access_token") if isinstance(answer.document, dict) else None
-    if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
-        return reading.judged(case, question, answer, Finding("bad_response"))
-    return Grant(Secret(token, source="IAM"), answer)
 
 
 def _has_come(day: Any, today: date) -> bool:

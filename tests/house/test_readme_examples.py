@@ -13,6 +13,7 @@ from support import checkout, readme
 from support.commands import clean_environment
 from support.private_home import private_home
 
+from reconciler.kinds import built_in, names
 from reconciler.settings import PREFIX, Settings
 from reconciler.source.load import load
 
@@ -119,17 +120,28 @@ def test_the_readme_names_every_kind_and_no_other():
     assert named(listed[1]) == shipped
 
 
-def test_the_readme_names_the_kinds_that_have_rules_and_those_without_probes():
+def test_the_readme_says_that_every_kind_has_rules():
     page = " ".join(checkout.text_of("README.md").split())
     kinds = {
         path.stem: path.read_text("utf-8") for path in (checkout.ROOT / "reconciler" / "kinds").glob("*.yaml")
     }
     ruled = re.search(r"Parameters are checked for (.*?);", page)
-    unprobed = re.search(r"A kind that has no probes yet \((.*?)\)", page)
     assert ruled
-    assert unprobed
-    assert named(ruled[1]) == {name for name, text in kinds.items() if "\nparameters:" in text}
-    assert named(unprobed[1]) == {name for name, text in kinds.items() if "\nprobes:" not in text}
+    assert ruled[1] == "every one of them"
+    assert all("\nparameters:" in text for text in kinds.values())
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        ("model", r"nothing short of generating proves a model \((.*?)\)"),
+        ("credential", r"asks for less \(but not of (.*?), which"),
+    ],
+)
+def test_the_readme_names_the_kinds_that_a_level_proves_nothing_of(level, words):
+    said = re.search(words, " ".join(checkout.text_of("README.md").split()))
+    assert said
+    assert named(said[1]) == {name for name in names() if level not in built_in(name).probes}
 
 
 def named(text):

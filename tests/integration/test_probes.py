@@ -210,9 +210,9 @@ def test_without_a_credential_nothing_is_sent(fake, credentials, outcome):
 
 
 def test_a_protocol_that_this_version_does_not_speak_is_unprobeable():
-    kind = ProviderKind("bedrock", "bedrock", base_url="https://bedrock.example")
+    kind = ProviderKind("gopher", "gopher", base_url="https://gopher.example")
     (result,) = probe_all([target("x", kind, kind.base_url)], Access())
-    assert (result.outcome, "bedrock" in result.detail) == ("unprobeable", True)
+    assert (result.outcome, "gopher" in result.detail) == ("unprobeable", True)
 
 
 @pytest.mark.parametrize(

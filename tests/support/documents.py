@@ -226,16 +226,16 @@ references = st.sampled_from(("env:OPENAI_API_KEY", "env:_", "file:/run/secrets/
 urls = st.sampled_from(
     ("https://example.org", "http://127.0.0.1:8080/v1/", "https://[::1]:1/a?b=c", "HTTPS://a.B/%20")
 )
-# Kinds without a table of parameters: whether a value suits a kind is tested where the tables are.
-plain_kinds = ("groq", "mistral", "deepseek", "mine")
+# Kinds of the files' own, without a table: whether a value suits a kind is tested where the tables are.
+own_kinds = ("mine", "Mine.2", "0-ours")
 OWN_KIND = {
     "protocol": "openai",
     "base_url": "https://llm.acme.example/v1",
-    "probes": {"reach": {"path": "/models"}},
+    "probes": {"credential": {"path": "/models"}, "model": {"path": "/models/{model}"}},
 }
 
 provider_values = st.fixed_dictionaries(
-    {"kind": st.sampled_from(plain_kinds)},
+    {"kind": st.sampled_from(own_kinds)},
     optional={
         "description": nullable_texts,
         "base_url": st.none() | urls,
@@ -277,7 +277,7 @@ def documents(draw: st.DrawFn) -> Document:
     }
     document["parameters"] = sets
     document["templates"] = templates
-    document["kinds"] = {"mine": deepcopy(OWN_KIND)}
+    document["kinds"] = {name: deepcopy(OWN_KIND) for name in own_kinds}
     empty = draw(st.sampled_from((None, {})))
     return {name: value or empty if name != "version" else value for name, value in document.items()}
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 # Long and odd enough to be looked for in every output.
-_GOOD = "sk-fake-canary-5f1c9a7e"
+GOOD = "sk-fake-canary-5f1c9a7e"
 MODELS = (
     *("gpt-4o-2024-08-06", "gpt-4", "claude-sonnet-4"),
     *("granite-13b", "meta/llama-3-8b", "llama3:latest"),
@@ -49,7 +49,7 @@ def key(behaviour: str = "") -> str:
     >>> key("hang").endswith("-hang")
     True
     """
-    return f"{_GOOD}-{behaviour}" if behaviour else _GOOD
+    return f"{GOOD}-{behaviour}" if behaviour else GOOD
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class FakeProviders:
 
     def base_url(self, protocol: str, behaviour: str = "") -> str:
         """The base URL of one of its protocols, as a provider of that kind would have it."""
-        path = {"openai": "/openai/v1", "ollama": "/ollama", "anthropic": "/anthropic", "watsonx": "/watsonx"}
-        return f"{self.url}{f'/~{behaviour}' if behaviour else ''}{path[protocol]}"
+        path = "/openai/v1" if protocol == "openai" else f"/{protocol}"
+        return f"{self.url}{f'/~{behaviour}' if behaviour else ''}{path}"
 
     @property
     def openai(self) -> str:
@@ -155,6 +155,10 @@ class FakeProviders:
     def paths(self) -> list[str]:
         """The paths that were asked for, without their queries."""
         return [request.path.partition("?")[0] for request in self.requests]
+
+    def converse(self, exchange, headers, body) -> None:
+        """Answer one request."""
+        Conversation(exchange, headers, body).run()
 
     def record(self, request: Recorded) -> None:
         """Keep a request."""
@@ -192,7 +196,7 @@ class _Exchange(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.fake.record(Recorded(self.command, self.path, headers, body))
-        _Conversation(self, headers, body).run()
+        self.server.fake.converse(self, headers, body)
 
     def reply(self, status, body, headers=()):
         """Send an answer; a dict or list as JSON."""
@@ -206,7 +210,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-class _Conversation:
+class Conversation:
     """One request, with what it asks for picked apart."""
 
     def __init__(self, exchange, headers, body):
@@ -224,7 +228,7 @@ class _Conversation:
         self.dialect, _, self.path = path.lstrip("/").partition("/")
         self.form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         self.key = self._key()
-        self.model = unquote(self.path.partition("models/")[2])
+        self.model = self._model()
         self.behaviour = self._behaviour()
 
     def _key(self):
@@ -233,8 +237,11 @@ class _Conversation:
             return base64.urlsafe_b64decode(bearer.split(".")[1]).decode()
         return bearer or self.headers.get("x-api-key", "") or self.form.get("apikey", "")
 
+    def _model(self):
+        return unquote(self.path.partition("models/")[2])
+
     def _behaviour(self):
-        from_key = self.key.removeprefix(f"{_GOOD}-") if self.key.startswith(f"{_GOOD}-") else ""
+        from_key = self.key.removeprefix(f"{GOOD}-") if self.key.startswith(f"{GOOD}-") else ""
         for wish in (self.forced, self.model, from_key):
             for behaviour in sorted(BEHAVIOURS, key=len, reverse=True):
                 if wish == behaviour or wish.startswith(f"{behaviour}-"):
@@ -250,17 +257,21 @@ class _Conversation:
 
     def answer(self):
         """Answer well."""
-        speak = {
+        speak = self.dialects().get(self.dialect)
+        if speak is None:
+            self.reply(404, {"detail": "Not Found"})
+        else:
+            speak()
+
+    def dialects(self):
+        """What is spoken, by the first segment of the path."""
+        return {
             "openai": self._openai,
             "anthropic": self._anthropic,
             "watsonx": self._watsonx,
             "iam": self._iam,
             "ollama": self._ollama,
-        }.get(self.dialect)
-        if speak is None:
-            self.reply(404, {"detail": "Not Found"})
-        else:
-            speak()
+        }
 
     def reply(self, status, body, headers=()):
         self.exchange.reply(status, body, headers)
@@ -281,7 +292,7 @@ class _Conversation:
 
     @property
     def authorized(self):
-        return self.behaviour == "open" or (self.key.startswith(_GOOD) and self.behaviour != "bad")
+        return self.behaviour == "open" or (self.key.startswith(GOOD) and self.behaviour != "bad")
 
     def exists(self, model):
         return model in self.fake.models or bool(self.behaviour)

@@ -1,37 +1,27 @@
-"""The kinds that are ours, as data; what a user's kind may say; and that nothing is lost on the way."""
+"""The kinds that are ours, as data: where they are, how they are asked, and what they call things."""
 
 import ast
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from reconciler import kinds
 from reconciler.core.provider_kind import (
     CredentialRule,
-    CrossRule,
-    ParameterRule,
     Probe,
-    ProviderKind,
-    Variant,
 )
-from reconciler.core.rules import PARAMETER_FIELDS
+from reconciler.core.rules import PARAMETER_FIELDS, rules_for
 from reconciler.errors import UsageError
-from reconciler.kinds import documents
-from reconciler.kinds.documents import BuiltInKindDocument, KindDocument
 
 NAMES = kinds.names()
 FOLDER = Path(kinds.__file__).parent
 LOCAL = {"ollama", "vllm", "lmstudio", "openai-compatible"}
 # The operator or a tenant chooses where these are.
 HOSTLESS = LOCAL | {"azure-openai", "litellm"}
-WHOLE = {"openai", "anthropic", "watsonx", "ollama", "openai-compatible"}
 
 
 def test_all_kinds_are_there():
@@ -49,7 +39,7 @@ def test_each_kind_is_read_once_and_is_ours(name):
     assert kind is kinds.built_in(name)
     assert (kind.name, kind.built_in) == (name, True)
     assert kind.description
-    assert (kind.parameters is not None) == (name in WHOLE)
+    assert kind.parameters
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,6 +137,23 @@ def test_the_first_watsonx_variable_is_the_one_of_the_documentation():
         ("ollama", "model", Probe(path="/api/tags", list_at="models", id_field="name")),
         ("openrouter", "credential", Probe(path="/key")),
         ("openrouter", "model", None),
+        ("openrouter", "reach", Probe(path="/models", authenticated=False)),
+        ("deepseek", "credential", Probe(path="/user/balance")),
+        ("deepseek", "model", Probe(path="/models", list_at="data")),
+        ("xai", "credential", Probe(path="/api-key")),
+        ("xai", "model", Probe(path="/models/{model}")),
+        ("huggingface", "credential", Probe(path="https://huggingface.co/api/whoami-v2")),
+        ("huggingface", "model", None),
+        ("fireworks", "model", None),
+        ("github-models", "credential", None),
+        ("github-models", "model", None),
+        ("groq", "model", Probe(path="/models/{model}")),
+        ("mistral", "model", Probe(path="/models/{model}")),
+        ("cerebras", "model", Probe(path="/models/{model}")),
+        ("litellm", "model", Probe(path="/models", list_at="data")),
+        ("vllm", "model", Probe(path="/models", list_at="data")),
+        ("lmstudio", "model", Probe(path="/models", list_at="data")),
+        ("perplexity", "credential", None),
         ("nvidia", "credential", None),
         ("nvidia", "model", None),
         ("perplexity", "model", None),
@@ -166,18 +173,111 @@ def test_watsonx_models_are_public_so_their_list_proves_no_key():
 @pytest.mark.parametrize("name", NAMES)
 def test_whoever_speaks_a_protocol_that_is_built_can_be_reached(name):
     kind = kinds.built_in(name)
-    if kind.protocol in {"openai", "anthropic", "watsonx"}:
-        assert not kind.probes["reach"].authenticated
-    else:
-        assert kind.protocol == name
+    assert kind.protocol in {"openai", "anthropic", "watsonx", name}
+    assert not kind.probes["reach"].authenticated
 
 
-@pytest.mark.parametrize("name", sorted(WHOLE))
-def test_every_field_that_is_taken_has_a_name_on_the_wire(name):
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_that_is_taken_has_a_name_on_the_wire_and_no_two_share_one(name):
     kind = kinds.built_in(name)
-    for table in (kind.parameters, *(variant.parameters for variant in kind.variants)):
+    for special in ({}, *(variant.parameters for variant in kind.variants)):
+        table = {**kind.parameters, **special}
+        wires = [rule.wire for rule in table.values() if rule.supported]
         assert table.keys() <= set(PARAMETER_FIELDS)
-        assert all(rule.wire for rule in table.values() if rule.supported)
+        assert all(re.fullmatch(r"\w+(\.\w+)*", wire) for wire in wires)
+        assert len(set(wires)) == len(wires)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_limits_make_sense_and_variants_have_names(name):
+    kind = kinds.built_in(name)
+    names = [variant.name for variant in kind.variants]
+    assert len(set(names)) == len(names)
+    for table in (kind.parameters, *(variant.parameters for variant in kind.variants)):
+        for rule in table.values():
+            low, high = rule.minimum, rule.maximum
+            assert low is None or high is None or low <= high
+            assert not (rule.exclusive_minimum and low is None)
+            assert not (rule.exclusive_maximum and high is None)
+            assert len(set(rule.choices)) == len(rule.choices)
+
+
+@pytest.mark.parametrize(
+    ("kind", "model_id", "wires"),
+    [
+        ("openai", "gpt-4o", {"max_new_tokens": "max_completion_tokens", "stop_sequences": "stop"}),
+        ("azure-openai", "any", {"max_new_tokens": "max_completion_tokens", "logprobs": "top_logprobs"}),
+        ("anthropic", "claude-opus-4-8", {"reasoning_effort": "output_config.effort"}),
+        ("gemini", "gemini-3-pro", {"reasoning_effort": "generationConfig.thinkingConfig.thinkingLevel"}),
+        ("gemini", "gemini-2.5-pro", {"stop_sequences": "generationConfig.stopSequences"}),
+        ("vertex", "gemini-2.5-pro", {"top_k": "generationConfig.topK"}),
+        ("vertex", "claude-sonnet-4@20250514", {"max_new_tokens": "max_tokens", "top_k": "top_k"}),
+        ("bedrock", "amazon.nova-pro-v1:0", {"max_new_tokens": "inferenceConfig.maxTokens"}),
+        ("cohere", "command-a", {"top_p": "p", "top_k": "k", "stop_sequences": "stop_sequences"}),
+        ("mistral", "mistral-large", {"seed": "random_seed", "max_new_tokens": "max_tokens"}),
+        ("groq", "llama-3.3-70b", {"max_new_tokens": "max_completion_tokens"}),
+        ("together", "m", {"logprobs": "logprobs"}),
+        ("openrouter", "m", {"reasoning_effort": "reasoning.effort"}),
+        ("cerebras", "m", {"max_new_tokens": "max_completion_tokens", "min_new_tokens": "min_tokens"}),
+        ("ollama", "m", {"max_new_tokens": "options.num_predict", "reasoning_effort": "think"}),
+        ("lmstudio", "m", {"repetition_penalty": "repeat_penalty"}),
+        ("github-models", "openai/gpt-4.1", {"max_new_tokens": "max_tokens"}),
+        ("github-models", "openai/o3", {"max_new_tokens": "max_completion_tokens"}),
+        ("watsonx", "granite-13b", {"seed": "parameters.random_seed"}),
+        ("watsonx", "meta-llama/llama-3", {"seed": "seed", "max_new_tokens": "max_tokens"}),
+    ],
+)
+def test_fields_are_sent_under_the_providers_own_names(kind, model_id, wires):
+    table = rules_for(kinds.built_in(kind), model_id, "chat")
+    assert {field: table[field].wire for field in wires} == wires
+
+
+@pytest.mark.parametrize(
+    ("kind", "credential", "variables"),
+    [
+        ("azure-openai", "api_key", "AZURE_OPENAI_API_KEY AZURE_API_KEY"),
+        ("azure-openai", "ad_token", "AZURE_OPENAI_AD_TOKEN AZURE_AD_TOKEN"),
+        ("azure-openai", "api_version", "OPENAI_API_VERSION AZURE_API_VERSION"),
+        ("bedrock", "api_key", "AWS_BEARER_TOKEN_BEDROCK"),
+        ("bedrock", "region", "AWS_REGION AWS_DEFAULT_REGION AWS_REGION_NAME"),
+        ("vertex", "project", "GOOGLE_VERTEX_PROJECT VERTEXAI_PROJECT GOOGLE_CLOUD_PROJECT"),
+        ("vertex", "location", "GOOGLE_VERTEX_LOCATION VERTEXAI_LOCATION GOOGLE_CLOUD_LOCATION"),
+        ("gemini", "api_key", "GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_GENERATIVE_AI_API_KEY"),
+        ("cohere", "api_key", "COHERE_API_KEY CO_API_KEY"),
+        ("openrouter", "api_key", "OPENROUTER_API_KEY OR_API_KEY"),
+        ("huggingface", "api_key", "HF_TOKEN HUGGINGFACE_API_KEY"),
+        ("nvidia", "api_key", "NVIDIA_API_KEY NVIDIA_NIM_API_KEY"),
+        (
+            "together",
+            "api_key",
+            "TOGETHER_API_KEY TOGETHER_AI_API_KEY TOGETHERAI_API_KEY TOGETHER_AI_TOKEN",
+        ),
+        ("fireworks", "api_key", "FIREWORKS_API_KEY FIREWORKS_AI_API_KEY FIREWORKS_AI_TOKEN"),
+        ("perplexity", "api_key", "PERPLEXITY_API_KEY PERPLEXITYAI_API_KEY"),
+        ("vllm", "api_key", "VLLM_API_KEY HOSTED_VLLM_API_KEY"),
+        ("lmstudio", "api_key", "LMSTUDIO_API_KEY LM_STUDIO_API_KEY"),
+        ("litellm", "api_key", "LITELLM_PROXY_API_KEY LITELLM_API_KEY"),
+        ("github-models", "api_key", "GITHUB_TOKEN GITHUB_API_KEY"),
+    ],
+)
+def test_the_variables_of_other_tools_are_known_and_the_providers_own_comes_first(
+    kind, credential, variables
+):
+    assert kinds.built_in(kind).credentials[credential].env == tuple(variables.split())
+
+
+def test_only_what_is_no_secret_is_called_none():
+    open_ones = {
+        (name, credential)
+        for name in NAMES
+        for credential, rule in kinds.built_in(name).credentials.items()
+        if not rule.secret
+    }
+    assert open_ones == {
+        *(("openai", "organization"), ("openai", "project"), ("azure-openai", "api_version")),
+        *(("watsonx", "project_id"), ("watsonx", "space_id"), ("bedrock", "region")),
+        *(("vertex", "project"), ("vertex", "location")),
+    }
 
 
 @pytest.mark.parametrize(
@@ -201,205 +301,3 @@ def test_importing_the_kinds_is_light():
         tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         at_once = [ast.unparse(step) for step in tree.body if isinstance(step, (ast.Import, ast.ImportFrom))]
         assert not re.search("yaml|pydantic|documents", " ".join(at_once))
-
-
-# A user's kind
-
-ACME = {
-    "protocol": "openai",
-    "base_url": "https://llm.acme.example/@team/v1",
-    "description": None,
-    "credentials": {"api_key": {"env": ["ACME_API_KEY"], "header": "X-Acme-Key"}, "old": None},
-    "headers": {"X-Team": "rag", "X-Old": None},
-    "probes": {
-        "model": {"method": "POST", "path": "/show", "body": {"model": "{model}", "deep": [{"a": None}]}}
-    },
-    "parameters": {"temperature": {"minimum": 0, "maximum": 5}, "top_k": None, "seed": {}},
-    "rules": [{"rule": "requires", "fields": ["seed", "temperature"], "when": {"temperature": 1}}],
-    "variants": [{"name": "small ones", "match": ["s-*"], "modes": ["chat"], "parameters": {"seed": None}}],
-}
-
-
-def test_a_users_kind_is_theirs_and_has_no_hosts():
-    kind = kinds.from_document("acme", KindDocument.model_validate(ACME))
-    assert kind == ProviderKind(
-        name="acme",
-        protocol="openai",
-        base_url="https://llm.acme.example/@team/v1",
-        credentials={"api_key": CredentialRule(("ACME_API_KEY",), header="X-Acme-Key")},
-        headers={"X-Team": "rag"},
-        probes={"model": Probe("POST", "/show", body={"model": "{model}", "deep": ({},)})},
-        parameters={"temperature": ParameterRule(minimum=0.0, maximum=5.0), "seed": ParameterRule()},
-        rules=(CrossRule("requires", ("seed", "temperature"), {"temperature": 1}),),
-        variants=(Variant("small ones", ("s-*",), ("chat",)),),
-        built_in=False,
-    )
-    assert kinds.from_spec("acme", json.loads(json.dumps(kinds.to_spec(kind)))) == kind
-
-
-def test_an_empty_table_is_not_the_same_as_none():
-    empty = kinds.from_document("acme", KindDocument(protocol="openai", parameters={}))
-    assert kinds.to_spec(empty) == {"protocol": "openai", "parameters": {}}
-    assert kinds.from_spec("acme", {"protocol": "openai"}).parameters is None
-
-
-@pytest.mark.parametrize(
-    ("change", "place", "code"),
-    [
-        ({"hosts": ["evil.example"]}, "hosts", "extra_forbidden"),
-        ({"loopback": True}, "loopback", "extra_forbidden"),
-        ({"built_in": True}, "built_in", "extra_forbidden"),
-        ({"protocol": None}, "protocol", "literal_error"),
-        ({"protocol": "smtp"}, "protocol", "literal_error"),
-        ({"base_url": "ftp://acme.example"}, "base_url", "bad-url"),
-        ({"base_url": "https://user:key@acme.example"}, "base_url", "bad-url"),
-        ({"base_url": "https://acme.example/v1?key=1"}, "base_url", "bad-url"),
-        ({"base_url": "https://acme.example:99999"}, "base_url", "bad-url"),
-        ({"base_url": "https://acme.example\\@evil.example"}, "base_url", "bad-url"),
-        ({"base_url": "acme.example"}, "base_url", "bad-url"),
-        ({"headers": {"Authorization": "Bearer x"}}, "headers.Authorization.[key]", "wrong-value"),
-        ({"headers": {"host": "evil.example"}}, "headers.host.[key]", "wrong-value"),
-        ({"headers": {"X-A": "b\r\nHost: c"}}, "headers.X-A", "string_pattern_mismatch"),
-        ({"credentials": {"k": {"header": "Host"}}}, "credentials.k.header", "wrong-value"),
-        ({"credentials": {"k": {"env": ["A-B"]}}}, "credentials.k.env.0", "string_pattern_mismatch"),
-        ({"probes": {"model": {"path": "@evil.example/"}}}, "probes.model.path", "string_pattern_mismatch"),
-        ({"probes": {"model": {"path": "//evil.example/"}}}, "probes.model.path", "string_pattern_mismatch"),
-        (
-            {"probes": {"model": {"path": "http://evil.example/"}}},
-            "probes.model.path",
-            "string_pattern_mismatch",
-        ),
-        ({"probes": {"none": {}}}, "probes.none.[key]", "literal_error"),
-        ({"parameters": {"temperatur": {}}}, "parameters.temperatur.[key]", "literal_error"),
-        ({"parameters": {"seed": {"minimum": "1"}}}, "parameters.seed.minimum", "float_type"),
-        ({"parameters": {"seed": {"minimum": True}}}, "parameters.seed.minimum", "float_type"),
-        ({"parameters": {"seed": {"minimum": float("nan")}}}, "parameters.seed.minimum", "finite_number"),
-        ({"rules": [{"rule": "never", "fields": ["seed"]}]}, "rules.0.rule", "literal_error"),
-        ({"rules": [{"rule": "ordered", "fields": []}]}, "rules.0.fields", "too_short"),
-    ],
-)
-def test_what_a_users_kind_may_not_say(change, place, code):
-    with pytest.raises(ValidationError) as caught:
-        KindDocument.model_validate({**ACME, **change})
-    problems = {".".join(map(str, e["loc"])): e["type"] for e in caught.value.errors()}
-    assert problems == {place: code}
-
-
-def test_a_changed_row_cannot_bring_hosts_in():
-    for stolen in ({"hosts": ["evil.example"]}, {"loopback": True}, {"built_in": True}, {"protocol": 7}):
-        with pytest.raises(UsageError, match=f"'acme' cannot be read: {next(iter(stolen))}") as caught:
-            kinds.from_spec("acme", {"protocol": "openai", **stolen})
-        assert caught.value.code == "bad-kind-spec"
-
-
-@pytest.mark.parametrize(
-    ("document", "value"),
-    [
-        (documents.CredentialDocument, CredentialRule),
-        (documents.ProbeDocument, Probe),
-        (documents.ParameterDocument, ParameterRule),
-        (documents.RuleDocument, CrossRule),
-        (documents.VariantDocument, Variant),
-    ],
-)
-def test_documents_have_the_fields_of_the_values(document, value):
-    assert list(document.model_fields) == [field.name for field in fields(value)]
-
-
-def test_only_our_own_kinds_name_hosts():
-    everything = {field.name for field in fields(ProviderKind)}
-    assert everything - set(BuiltInKindDocument.model_fields) == {"name", "built_in"}
-    assert everything - set(KindDocument.model_fields) == {"name", "built_in", "hosts", "loopback"}
-
-
-def test_the_schema_describes_every_field():
-    schema = KindDocument.model_json_schema()
-    free = schema["$defs"].pop("JsonValue")
-    assert free == {}
-    for part in (schema, *schema["$defs"].values()):
-        assert part["description"]
-        assert part["additionalProperties"] is False
-        assert all(text.get("description") for text in part["properties"].values())
-
-
-words = st.text("abz09", min_size=1, max_size=4)
-lists = st.lists(words, max_size=3).map(tuple)
-finite = st.none() | st.floats(-1e9, 1e9)
-json_values = st.recursive(
-    st.booleans() | st.integers() | words,
-    lambda inner: st.lists(inner, max_size=2).map(tuple) | st.dictionaries(words, inner),
-)
-field_names = st.sampled_from(PARAMETER_FIELDS)
-parameter_rules = st.builds(
-    ParameterRule,
-    wire=words,
-    minimum=finite,
-    maximum=finite,
-    exclusive_minimum=st.booleans(),
-    max_items=st.none() | st.integers(0, 9),
-    choices=lists,
-    supported=st.booleans(),
-)
-tables = st.dictionaries(field_names, parameter_rules, max_size=2)
-cross_rules = st.lists(
-    st.builds(
-        CrossRule,
-        rule=st.sampled_from(["not-together", "no-effect", "ordered", "requires"]),
-        fields=st.lists(field_names, min_size=1, max_size=3).map(tuple),
-        when=st.dictionaries(field_names, words | st.booleans() | st.integers(0, 9), max_size=2),
-        severity=st.sampled_from(["error", "warning"]),
-        message=st.just("") | words,
-    ),
-    max_size=2,
-).map(tuple)
-users_kinds = st.builds(
-    ProviderKind,
-    name=st.just("acme"),
-    protocol=st.sampled_from(["openai", "anthropic"]),
-    description=st.just("") | words,
-    base_url=st.none() | st.just("https://acme.example/v1"),
-    credentials=st.dictionaries(
-        words.map("k{}".format),
-        st.builds(
-            CredentialRule,
-            env=lists,
-            required=st.booleans(),
-            secret=st.booleans(),
-            header=words,
-            prefix=words,
-        ),
-        max_size=2,
-    ),
-    default_credentials=st.sampled_from(["kind", "none"]),
-    headers=st.dictionaries(words, words, max_size=2),
-    probes=st.dictionaries(
-        st.sampled_from(["reach", "model"]),
-        st.builds(
-            Probe,
-            method=st.sampled_from(["GET", "POST"]),
-            path=words.map("/{}".format),
-            query=st.dictionaries(words, words, max_size=1),
-            body=st.none() | st.dictionaries(words, json_values, max_size=2),
-            list_at=words,
-            authenticated=st.booleans(),
-        ),
-        max_size=2,
-    ),
-    parameters=st.none() | tables,
-    rules=cross_rules,
-    variants=st.lists(
-        st.builds(
-            Variant, name=words, match=lists, modes=st.just(("chat",)), parameters=tables, rules=cross_rules
-        ),
-        max_size=2,
-    ).map(tuple),
-    built_in=st.just(False),
-)
-
-
-@settings(max_examples=40)
-@given(users_kinds)
-def test_any_users_kind_survives_the_database(kind):
-    spec = kinds.to_spec(kind)
-    assert kinds.from_spec("acme", json.loads(json.dumps(spec))) == kind
-    assert kinds.to_spec(kinds.from_spec("acme", spec)) == spec

@@ -419,7 +419,7 @@ def test_what_must_not_be_asked_is_not_asked(case, outcome, words):
     assert words in verdict.detail
 
 
-@pytest.mark.parametrize("name", ["azure-openai", "bedrock", "", "OpenAI"])
+@pytest.mark.parametrize("name", ["azure_openai", "base", "", "OpenAI"])
 def test_a_protocol_that_is_not_spoken_is_nothing(name):
     assert protocol(name) is None
 
