@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from reconciler.cli import calls, options, status, streams
-from reconciler.errors import UsageError
 from reconciler.report import block, json, markdown, text
+from reconciler.source.writing import write_new
 
 EXAMPLE: Mapping[str, str] = {
     "openai.yaml": """\
@@ -44,27 +43,6 @@ templates:
     answer_prefix: "Answer:"
 """,
 }
-
-
-def write_new(directory: Path, contents: Mapping[str, str]) -> None:
-    """Write files into a directory; none of them may exist and none may lie outside of it."""
-    paths = {name: directory / name for name in sorted(contents)}
-    for name, path in paths.items():
-        if not path.resolve().is_relative_to(directory.resolve()):
-            raise UsageError(f"{name} would be written outside of {directory}.", code="bad-name")
-        if path.exists() or path.is_symlink():
-            raise UsageError(
-                f"{path} exists, and nothing is overwritten.",
-                code="exists",
-                hint="name another directory, or move the file away",
-            )
-    try:
-        for name, path in paths.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(contents[name])
-    except OSError as error:
-        raise UsageError(f"{directory} cannot be written: {error.strerror}.", code="unwritable") from error
 
 
 def init(

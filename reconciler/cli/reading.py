@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.cli import calls, options, status, streams
-from reconciler.cli.files import write_new
 from reconciler.core.address import parse_address
 from reconciler.report import json, markdown, registry_text
+from reconciler.source.writing import write_new
 
 DEFAULT_LIMIT = 50
 

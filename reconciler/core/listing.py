@@ -90,8 +90,8 @@ class Event:
         id: Its number; higher is later within one transaction.
         at: When.
         transaction: The database's transaction number.
-        run: The run that did it, `None` for a hand edit.
-        source: The source of that run.
+        run: The run that did it, `None` for what no run did: verification, or a hand edit.
+        source: The source that it was done for, `None` for a hand edit.
         database_user: Who was connected.
         actor: Who the caller claimed to be.
         application: The connection's application name.

@@ -5,7 +5,7 @@ URLs and durations. Each says once what it takes, for the loader and for the JSO
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -111,9 +111,3 @@ BigInteger = Annotated[int, Field(ge=-BIGINT_LIMIT - 1, le=BIGINT_LIMIT)]
 Count = Annotated[int, Field(ge=1, le=INTEGER_LIMIT)]
 Tokens = Annotated[int, Field(ge=0, le=BIGINT_LIMIT)]
 Number = Annotated[float, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
-
-
-def labels_schema(values: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a mapping with words as keys."""
-    keys = {"type": "string", "pattern": TEXT_PATTERN, "minLength": 1, "maxLength": 255}
-    return {"type": "object", "propertyNames": keys, "additionalProperties": values}

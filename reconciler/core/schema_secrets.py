@@ -34,7 +34,7 @@ _SHAPES = (
 # The same syntax for Python and for JSON Schema.
 KEY_PATTERN = "(?<![A-Za-z0-9])(?:" + "|".join(_SHAPES) + ")"
 _KEY = re.compile(KEY_PATTERN)
-_MASK = "***"
+MASK = "***"
 
 # Every shape holds one of these: a text without them needs no closer look.
 _SIGNS = (
@@ -72,13 +72,13 @@ def may_hold_key(text: str) -> bool:
     return any(sign in text for sign in _SIGNS)
 
 
-def without_keys(text: str) -> str:
+def without_keys(text: str, mask: str = MASK) -> str:
     """The text with everything of a key's shape replaced.
 
     >>> without_keys("found AKIA" + "X" * 16)
     'found ***'
     """
-    return _KEY.sub(_MASK, text) if may_hold_key(text) else text
+    return _KEY.sub(mask, text) if may_hold_key(text) else text
 
 
 _REFERENCE = re.compile(r"env:[A-Za-z0-9_]+|file:/.*", re.DOTALL)
@@ -102,8 +102,17 @@ def shareable_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shareable(name, value) for name, value in fields.items()}
 
 
+def is_shareable(name: str, value: Any) -> bool:
+    """Whether a field's value may be shown as it is.
+
+    >>> is_shareable("credentials", {"api_key": "hunter2"}), is_shareable("temperature", 0.7)
+    (False, True)
+    """
+    return bool(shareable(name, value) == _each(value, str))
+
+
 def _reference_only(text: str) -> str:
-    return text if _REFERENCE.fullmatch(text) else _MASK
+    return text if _REFERENCE.fullmatch(text) else MASK
 
 
 def _each(value: Any, shown: Callable[[str], str]) -> Any:

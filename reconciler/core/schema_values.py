@@ -89,12 +89,26 @@ def checked_extra(value: Any) -> Any:
     """
     if not isinstance(value, Mapping):
         raise PydanticCustomError("wrong-type", "this is no mapping")
-    for name in value:
-        if is_redirecting(name):
-            raise PydanticCustomError(
-                "wrong-value", "this would redirect or replace the request", {"steps": (name,)}
-            )
-    return canonical(value)
+    faults = [
+        PydanticCustomError("wrong-value", "this would redirect or replace the request", {"steps": (name,)})
+        for name in value
+        if is_redirecting(name)
+    ]
+    try:
+        checked = canonical(value)
+    except PydanticCustomError as fault:
+        faults.append(fault)
+    if faults:
+        raise _together(faults)
+    return checked
+
+
+def _together(faults: Sequence[PydanticCustomError]) -> PydanticCustomError:
+    """Several faults as one, for a validator can raise only one: those after the first are in its context."""
+    first, *also = faults
+    more = [{"type": fault.type, "msg": fault.message(), "ctx": fault.context} for fault in also]
+    context = {**(first.context or {}), "also": more}
+    return PydanticCustomError(first.type, first.message_template, context)
 
 
 def checked_format(value: Any) -> Any:

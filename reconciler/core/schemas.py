@@ -255,7 +255,4 @@ class Provider(_Entity):
     models: dict[ModelId, Model | None] | None = None
 
 
-PARAMETER_FIELDS: tuple[str, ...] = tuple(
-    name for name in ParameterSet.model_fields if name not in ("extends", "description", "use_case", "labels")
-)
 MODES: tuple[str, ...] = get_args(Mode)

@@ -18,6 +18,7 @@ from reconciler.core.schema_secrets import shareable, shareable_fields
 from reconciler.errors import ProviderConfigError, SourceError
 from reconciler.report import plan_text
 from reconciler.report.results_text import all_counts
+from reconciler.report.values import presentable
 
 FORMAT = 1
 
@@ -113,9 +114,7 @@ def change(one: Change, used_by: int) -> dict[str, Any]:
         "action": action_of(one),
         "address": str(one.address),
         "cause": one.cause,
-        "fields": [
-            field._replace(before=shareable(field.path, field.before))._asdict() for field in one.fields
-        ],
+        "fields": [presentable(field)._asdict() for field in one.fields],
         "file": place.file,
         "line": place.line,
         "used_by": used_by,
@@ -177,7 +176,7 @@ def _model(model: ListedModel) -> dict[str, Any]:
         "kind": model.kind,
         "mode": model.mode,
         "hold": model.hold,
-        "labels": shareable_fields(model.labels),
+        "labels": shareable("labels", model.labels),
     }
 
 

@@ -115,7 +115,6 @@ def _events(events: Sequence[Event]) -> Iterator[str]:
 
 def event_line(event: Event) -> str:
     """One event on one line: when, what, and who did it how."""
-    origin = f"run {event.run}" if event.run is not None else "by hand"
     parts = (
         event.actor or event.database_user,
         event.application and f"with {event.application}",
@@ -125,7 +124,13 @@ def event_line(event: Event) -> str:
     )
     who = printable(", ".join(part for part in parts if part))
     address = printable(event.address)
-    return f"  {moment(event.at)}  {event.action} {address} ({origin}, {who})"
+    return f"  {moment(event.at)}  {event.action} {address} ({_means(event)}, {who})"
+
+
+def _means(event: Event) -> str:
+    if event.run is not None:
+        return f"run {event.run}"
+    return "by hand" if event.source is None else "verification"
 
 
 def event_fields(event: Event) -> list[str]:

@@ -45,15 +45,21 @@ def transition(before: Any, after: Any) -> str:
     return f"{shown(before)} -> {shown(after)}"
 
 
+def presentable(change: FieldChange) -> FieldChange:
+    """A changed field as it may be shown: either side may come from a row that a key was pasted into."""
+    path, before, after = change
+    return FieldChange(path, shareable(path, before), shareable(path, after))
+
+
 def field_line(change: FieldChange) -> str:
     """One changed field: `temperature: 0.7 -> 0.9`."""
-    before = shareable(change.path, change.before)
-    return f"{printable(change.path)}: {transition(before, change.after)}"
+    path, before, after = presentable(change)
+    return f"{printable(path)}: {transition(before, after)}"
 
 
 def field_value(change: FieldChange) -> str:
     """One field of something new: `temperature: 0.9`."""
-    return f"{printable(change.path)}: {shown(change.after)}"
+    return f"{printable(change.path)}: {shown(presentable(change).after)}"
 
 
 def _cut(text: str, start: int, limit: int) -> str:

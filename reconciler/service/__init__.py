@@ -1,1 +1,1 @@
-"""What acts on single entities: the service that applications and commands call, and verification."""
+"""What acts on many entities at once beside an apply: verification."""

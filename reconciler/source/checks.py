@@ -44,11 +44,11 @@ class Checker:
 
     def __init__(self, sets: Table[SetRecord]) -> None:
         self._sets = sets
-        self._known: dict[tuple[str, str | None, str, str], tuple[rules.Finding, ...]] = {}
+        self._known: dict[tuple[str, int | None, str, str], tuple[rules.Finding, ...]] = {}
 
     def problems(self, kind: ProviderKind, model_id: str, mode: str, used: Used) -> Iterator[Problem]:
         """What a kind has against a model's parameters."""
-        if kind.parameters is None or not used.values:
+        if not used.values:
             return
         findings = self._findings(kind, model_id, mode, used)
         if findings:
@@ -60,7 +60,9 @@ class Checker:
         if used.name is None:
             return rules.check(kind, model_id=model_id, mode=mode, parameters=used.values)
         variant = rules.variant_of(kind, model_id, mode)
-        key = (kind.name, variant.name if variant else None, mode, used.name)
+        # Not by its name: two variants of a user's kind may have the same.
+        number = kind.variants.index(variant) if variant else None
+        key = (kind.name, number, mode, used.name)
         known = self._known.get(key)
         if known is None:
             known = rules.check(kind, model_id=model_id, mode=mode, parameters=used.values)

@@ -127,7 +127,6 @@ class Reader:
             template=provider.prompt_template,
             template_at=value_at("prompt_template"),
             activation_at=verification.get("activation", at),
-            probe_at=verification.get("probe", at),
             models=models,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.core.address import Address
-from reconciler.core.schema_secrets import shareable_fields
+from reconciler.core.schema_secrets import is_shareable
 from reconciler.core.state import Desired, Spec
 from reconciler.errors import UsageError
 from reconciler.source import emit
@@ -39,9 +39,13 @@ def dump(entities: Iterable[Desired]) -> Mapping[str, str]:
     inactive provider is inactive whatever it says itself, and sets are always active.
 
     Raises:
-        UsageError: Two providers have different kinds of one name (`kind-conflict`), which no source can say.
+        UsageError: Two providers have different kinds of one name (`kind-conflict`), which no source can say;
+            or a row holds what looks like a secret (`holds-a-secret`), which no file may hold and a mask in
+            its place would change.
     """
     by_address = {desired.address: desired for desired in entities}
+    for desired in by_address.values():
+        _require_shareable(desired)
     models: dict[str, list[Desired]] = {}
     for address, desired in by_address.items():
         if address.kind == "model":
@@ -56,6 +60,14 @@ def dump(entities: Iterable[Desired]) -> Mapping[str, str]:
     return {name: _text(document) for name, document in documents.items()}
 
 
+def _require_shareable(desired: Desired) -> None:
+    """Refuse what a key was pasted into: it may not be told, and a mask in its place is another value."""
+    for field, value in desired.spec.items():
+        if not is_shareable(field, value):
+            message = f"{desired.address} cannot be exported: its {field} holds what looks like a secret."
+            raise UsageError(message, code="holds-a-secret", hint="clean the row first, and change the key")
+
+
 def _text(document: Mapping[str, Any]) -> str:
     return "\n".join(emit.mapping_lines(document, 0)) + "\n"
 
@@ -65,7 +77,7 @@ def _shared(by_address: Mapping[Address, Desired]) -> dict[str, dict[str, Any]]:
     documents = {}
     for kind, section in (("parameters", "parameters"), ("template", "templates")):
         sets = {
-            address.key: _written(by_address[address].spec)
+            address.key: _ordered(by_address[address].spec)
             for address in sorted(by_address)
             if address.kind == kind and "/" not in address.key
         }
@@ -77,7 +89,7 @@ def _shared(by_address: Mapping[Address, Desired]) -> dict[str, dict[str, Any]]:
 def _provider(
     desired: Desired, models: Iterable[Desired], by_address: Mapping[Address, Desired]
 ) -> dict[str, Any]:
-    entry = _written({name: value for name, value in desired.spec.items() if name != "kind_spec"})
+    entry = _ordered({name: value for name, value in desired.spec.items() if name != "kind_spec"})
     if not desired.active:
         entry["active"] = False
     if written := {
@@ -98,23 +110,18 @@ def _model(
         name = spec.get(field)
         if name is not None and "/" in name:
             own = by_address.get(Address(kind, name))  # type: ignore[arg-type]
-            spec[field] = _written(own.spec) if own else {}
+            spec[field] = _ordered(own.spec) if own else {}
     if spec.get("mode") == "chat":
         del spec["mode"]
     if spec.get("parameters") == "default":
         del spec["parameters"]
-    return _written(spec)
+    return _ordered(spec)
 
 
 def _ordered(spec: Spec) -> dict[str, Any]:
     """Fields in the order in which people write them: what it is, what it does, what it is called."""
     first = len(_ORDER)
     return dict(sorted(spec.items(), key=lambda item: (_ORDER.get(item[0], first), item[0])))
-
-
-def _written(spec: Spec) -> dict[str, Any]:
-    """Fields as they may leave the database: where a key was pasted into a row, the files are refused."""
-    return _ordered(shareable_fields(spec))
 
 
 def _add_kinds(documents: Mapping[str, dict[str, Any]], by_address: Mapping[Address, Desired]) -> None:

@@ -116,7 +116,7 @@ class _Walk:
         elif path not in self._seen and self._count < COUNT_LIMIT:
             self._seen.add(path)
             self._count += 1
-            yield Found(_shown(name), path)
+            yield Found(shown(name), path)
         elif self._count == COUNT_LIMIT:
             self._count += 1
             self._refuse(".", "too-large", f"there are more than {COUNT_LIMIT} files", "split the directory")
@@ -158,7 +158,7 @@ class _Walk:
         return is_ours(name)
 
     def _refuse(self, name: str, code: str, message: str, hint: str) -> None:
-        self.faults.append((_shown(name), _fault(code, message, hint)))
+        self.faults.append((shown(name), _fault(code, message, hint)))
 
 
 def is_ours(name: str) -> bool:
@@ -183,7 +183,7 @@ def _reason(error: OSError) -> str:
     return f"it cannot be read: {error.strerror or 'the system refuses'}"
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A file's name as it can be printed and stored, whatever bytes it is made of."""
     name = name.replace(os.sep, "/")
     clean = name.encode("utf-8", "backslashreplace").decode()

@@ -9,9 +9,9 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from reconciler.core.state import Identity
+from reconciler.source.files import shown
 
 _TIMEOUT_SECONDS: Final = 10
 _QUIET: Final = (
@@ -31,13 +31,13 @@ def identity(directory: Path) -> Identity:
     directory = directory.resolve()
     # What may not be looked at is as good as absent; `Path.exists` would raise.
     if not any(os.path.exists(folder / ".git") for folder in (directory, *directory.parents)):  # noqa: PTH110
-        return Identity(origin=directory.name)
+        return Identity(origin=shown(directory.name))
     revision = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}")
     remote = _remote(_git(directory, "config", "--null", "--get-regexp", r"^remote\..*\.url$"))
     if not remote:
-        return Identity(origin=directory.name, revision=revision.strip() or None)
+        return Identity(origin=shown(directory.name), revision=revision.strip() or None)
     path = _git(directory, "rev-parse", "--show-prefix").rstrip("\n").rstrip("/")
-    return Identity(origin=f"{remote}//{path}".rstrip("/"), revision=revision.strip() or None)
+    return Identity(origin=shown(f"{remote}//{path}".rstrip("/")), revision=revision.strip() or None)
 
 
 def without_user(url: str) -> str:
@@ -48,11 +48,14 @@ def without_user(url: str) -> str:
     >>> without_user("git@example.com:team/repo.git")
     'example.com:team/repo.git'
     """
-    if "://" in url:
-        parts = urlsplit(url)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    before, at, after = url.partition("@")
-    return after if at and "/" not in before else url
+    # Git takes what no parser of URLs does, and a password may hold slashes: what is before the last @ goes.
+    scheme, found, rest = url.partition("://")
+    if found:
+        place = rest.rpartition("@")[2]
+        return f"{scheme}://{place.partition('?')[0].partition('#')[0]}"
+    # A folder of this machine has no colon before its first slash; ssh's short form has.
+    is_folder = ":" not in url.partition("/")[0]
+    return url if is_folder else url.rpartition("@")[2]
 
 
 def _remote(listed: str) -> str:
@@ -82,4 +85,4 @@ def _git(directory: Path, *arguments: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return answer.stdout.decode("utf-8", "replace") if answer.returncode == 0 else ""
+    return os.fsdecode(answer.stdout) if answer.returncode == 0 else ""

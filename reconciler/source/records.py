@@ -66,7 +66,6 @@ class ProviderRecord(NamedTuple):
     template: str | None
     template_at: int
     activation_at: int
-    probe_at: int
     models: list[ModelRecord]
 
 

@@ -13,7 +13,7 @@ from reconciler import kinds
 from reconciler.core import inheritance
 from reconciler.core.address import DEFAULT_PARAMETERS, Address, EntityKind
 from reconciler.core.problem import Place, Problem, Related
-from reconciler.core.provider_kind import ProviderKind
+from reconciler.core.provider_kind import DEFAULT_PROBE, ProviderKind
 from reconciler.core.schema_values import canonical
 from reconciler.core.state import Desired, Spec
 from reconciler.source import checks, lookalikes, spelling
@@ -21,9 +21,11 @@ from reconciler.source.collect import Catalogue, Entry, Names, Table
 from reconciler.source.places import Fault, dotted, place, problem
 from reconciler.source.records import FileRecord, ModelRecord, ProviderRecord, SetRecord, Unset
 
+# Probes that need no question of the kind's: any answer of the endpoint will do, or the model itself answers.
+_WITHOUT_A_QUESTION: Final = frozenset({"reach", "generate"})
+
 # Stands where a file names no kind, which has been told already.
 MISSING_KIND: Final = "<missing>"
-
 
 _NOUNS: Final[Mapping[str, str]] = {"parameters": "parameter set", "template": "template"}
 
@@ -291,14 +293,14 @@ def _credential_faults(record: ProviderRecord, kind: ProviderKind, path: str) ->
 def _activation_faults(
     record: ProviderRecord, kind: ProviderKind, path: str, probe: str | None
 ) -> Iterator[Fault]:
-    field = f"{path}.verification.activation"
+    field, level = f"{path}.verification.activation", probe or DEFAULT_PROBE
     hint = "write activation: immediate"
     if probe == "none":
         message = "no model is ever activated: activation waits for a probe, and probe is none"
         yield Fault("wrong-value", record.activation_at, field, message, hint + ", or another probe")
-    elif not kind.probes:
-        message = f"no model is ever activated: activation waits for a probe, and {kind.name} has none"
-        yield Fault("wrong-value", record.activation_at, field, message, hint)
+    elif level not in kind.probes and level not in _WITHOUT_A_QUESTION:
+        message = f"no model is ever activated: it waits for the probe {level}, and {kind.name} has none"
+        yield Fault("wrong-value", record.activation_at, field, message, hint + ", or another probe")
 
 
 def _look_alikes(file: str, record: ProviderRecord, path: str) -> Iterator[Problem]:

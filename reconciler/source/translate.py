@@ -5,7 +5,8 @@ what to write instead. No value is repeated that could be a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -64,7 +65,7 @@ class _Error(NamedTuple):
 def findings(error: ValidationError, root: Map, schema: type[BaseModel]) -> list[Finding]:
     """Every error of a document, each value's once."""
     locator, seen, found = Locator(root), set(), []
-    for raw in error.errors(include_url=False):
+    for raw in chain.from_iterable(map(_each, error.errors(include_url=False))):
         one = _error(raw)
         key_at, value_at, path = locator.find(one.steps)
         code, message, hint = _said(one, schema)
@@ -77,6 +78,13 @@ def findings(error: ValidationError, root: Map, schema: type[BaseModel]) -> list
             seen.add((at, path))
             found.append(Finding(one.steps, one.type == "missing", Fault(code, at, path, message, hint)))
     return found
+
+
+def _each(raw: Any) -> Iterator[Any]:
+    """One of pydantic's errors, and those that its context brings along."""
+    yield raw
+    for also in (raw.get("ctx") or {}).get("also", ()):
+        yield {**raw, **also}
 
 
 def _error(raw: Any) -> _Error:
@@ -102,7 +110,9 @@ def _said(error: _Error, schema: type[BaseModel]) -> Said:
         said = _own(error)
     elif error.type in _BOUNDS:
         word, phrase = _BOUNDS[error.type]
-        message = f"{error.name} is {error.value}; {phrase} {error.context[word]}"
+        bound = error.context[word]
+        limit = f"{bound:g}" if isinstance(bound, float) else str(bound)
+        message = f"{error.name} is {error.value}; {phrase} {limit}"
         said = "out-of-range", message, "write a number in that range"
     elif error.type == "literal_error":
         said = _wrong_word(error)
@@ -144,12 +154,12 @@ def _own(error: _Error) -> Said:
 
 
 def _bad_name(error: _Error) -> Said:
+    if "labels" in error.steps:
+        return "bad-name", "this is no name of a label", "write 1 to 255 characters"
     if "models" in error.steps:
         message = "this is no model id"
         hint = "an id has 1 to 255 characters, without control or invisible ones and without outer spaces"
         return "bad-name", message, hint
-    if "labels" in error.steps:
-        return "bad-name", "this is no name of a label", "write 1 to 255 characters"
     if error.type == "bad-name":
         return "bad-name", error.message, "choose another name"
     hint = "names are letters, digits, dots, _ and -, at most 255, and begin with a letter or digit"

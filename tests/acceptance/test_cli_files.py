@@ -49,6 +49,15 @@ def test_init_never_overwrites(started):
     assert not (started / "providers.d" / "openai.yaml").exists()
 
 
+@pytest.mark.parametrize("name", ["d" * 300, "circle/conf"])
+def test_init_says_where_it_cannot_write(name, tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    answer = run_command("init", name, "--output", "json", cwd=tmp_path)
+    assert answer.status == 1
+    assert answer.document["error"]["code"] == "unwritable"
+    assert [path.name for path in tmp_path.iterdir()] == ["circle"]
+
+
 def test_a_typo_gives_the_place_the_reason_and_the_fix(started):
     misspell(started)
     answer = run_command("validate", cwd=started)

@@ -344,12 +344,10 @@ def test_a_key_that_was_pasted_into_a_row_is_not_carried_any_further(story):
             answer = story.run(*words, "--output", form)
             assert answer.status in {0, 1, 2}
             assert [text for text in (ANY, VENDORS) if text in answer.stdout + answer.stderr] == [], words
+            if words[0] == "export":
+                assert "holds what looks like a secret" in answer.stdout + answer.stderr
     assert "***" in story.run("history").stdout
-    assert not any(
-        text in path.read_text() for path in (story.folder / "copy.d").iterdir() for text in (ANY, VENDORS)
-    )
-    codes = {one["code"] for one in story.ask("validate", "copy.d", status=1)["problems"]}
-    assert "literal-secret" in codes
+    assert not (story.folder / "copy.d").exists()
 
 
 def test_a_key_in_a_comment_or_an_ignored_section_goes_nowhere(story):

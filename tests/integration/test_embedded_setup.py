@@ -186,6 +186,23 @@ def test_a_home_of_somebody_else_is_refused(place):
     assert contents(place) == before
 
 
+class Contested(type(Path())):
+    """A folder's path; whoever asks for it first finds nothing there, and then somebody's link."""
+
+    def is_dir(self):
+        if self.name == "home" and not self.is_symlink():
+            self.symlink_to(self.parent / "elsewhere")
+            return False
+        return super().is_dir()
+
+
+def test_a_link_that_is_put_in_the_homes_place_is_not_followed_by_new_permissions(place):
+    (place / "elsewhere").mkdir(mode=0o750)
+    homes.prepare(homes.Home(Contested(place / "home")), None)
+    assert (place / "home").is_symlink()
+    assert (place / "elsewhere").stat().st_mode & 0o777 == 0o750
+
+
 def test_a_home_that_is_a_file_is_refused(place):
     (place / "home").touch()
     error = refusal(place / "home")
@@ -236,6 +253,30 @@ def test_data_of_another_version_are_refused_and_left_alone(place):
     assert contents(at.database) == before
     (at.database / "PG_VERSION").write_text(version)
     assert works(place)
+
+
+@pytest.mark.parametrize("said", [b"sk-hunter2\n", b"16\xe9\n", b"", b"16 hunter2", b"1" * 99])
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_version_that_is_none_is_not_repeated(said, through_a_link, place):
+    at = homes.at(place)
+    at.database.mkdir()
+    (place / "said").write_bytes(said)
+    if through_a_link:
+        (at.database / "PG_VERSION").symlink_to(place / "said")
+    else:
+        shutil.copyfile(place / "said", at.database / "PG_VERSION")
+    with pytest.raises(EmbeddedServerError, match="does not say which PostgreSQL") as raised:
+        cluster.check_version(at, Binaries(place), 16)
+    assert "hunter2" not in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_a_version_behind_a_link_is_not_read(place):
+    at = homes.at(place)
+    at.database.mkdir()
+    (place / "said").write_text("16\n")
+    (at.database / "PG_VERSION").symlink_to(place / "said")
+    with pytest.raises(EmbeddedServerError, match="does not say which PostgreSQL"):
+        cluster.check_version(at, Binaries(place), 16)
 
 
 # What only root meets: it lends the server another user

@@ -2,13 +2,15 @@
 
 import pytest
 from support.documents import content, state, write
-from support.small_states import model, parameters, provider
+from support.small_states import model, parameters, provider, template
 
 from reconciler.errors import UsageError
 from reconciler.source import emit
 from reconciler.source.export import dump
 from reconciler.source.load import load
 from reconciler.source.nodes import build
+
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def test_a_configuration_is_written_as_people_would_write_it():
@@ -69,6 +71,28 @@ def test_different_kinds_of_one_name_are_not_exported_together():
     with pytest.raises(UsageError, match="'mine'") as caught:
         dump(entities)
     assert caught.value.code == "kind-conflict"
+
+
+@pytest.mark.parametrize(
+    ("entity", "field"),
+    [
+        pytest.param(
+            provider("p", kind="mine", kind_spec={"protocol": "openai", "headers": {"X-Key": KEY}}),
+            "kind_spec",
+            id="a header of a kind",
+        ),
+        pytest.param(template("t", system_prompt=f"use {KEY} now"), "system_prompt", id="a prompt"),
+        pytest.param(provider("p", credentials={"api_key": "hunter2" * 2}), "credentials", id="a credential"),
+        pytest.param(parameters("s", extra={"a": [KEY]}), "extra", id="deep inside"),
+    ],
+)
+def test_what_holds_a_key_is_not_exported_and_says_where(entity, field):
+    with pytest.raises(UsageError) as caught:
+        dump([entity])
+    assert caught.value.code == "holds-a-secret"
+    assert f"{entity.address} " in caught.value.message
+    assert f" {field} " in caught.value.message
+    assert not any(secret in repr(vars(caught.value)) for secret in (KEY, "hunter2"))
 
 
 def test_thousands_of_models_are_written_and_read_back():

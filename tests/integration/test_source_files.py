@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -307,6 +308,11 @@ def test_without_a_remote_the_name_counts_and_the_commit_is_known(repository):
         ("git@example.org:team/repo.git", "example.org:team/repo.git//providers.d"),
         ("ssh://git@example.org:22/team/repo.git", "ssh://example.org:22/team/repo.git//providers.d"),
         ("/srv/git/repo@2.git", "/srv/git/repo@2.git//providers.d"),
+        ("https://me:se/hunter2@example.org/r", "https://example.org/r//providers.d"),
+        ("https://me:hunter2?#@example.org/r", "https://example.org/r//providers.d"),
+        ("me:se/hunter2@example.org:r", "example.org:r//providers.d"),
+        ("https://[oops/x", "https://[oops/x//providers.d"),
+        ("https://example.org/r#hunter2", "https://example.org/r//providers.d"),
     ],
 )
 def test_the_remote_and_the_path_within_it_count(repository, url, origin):
@@ -314,6 +320,17 @@ def test_the_remote_and_the_path_within_it_count(repository, url, origin):
     git(repository, "remote", "add", "another", "https://elsewhere.example/x.git")
     assert load(repository / "providers.d").identity.origin == origin
     assert "//" not in load(repository).identity.origin.removeprefix("https://").removeprefix("ssh://")
+
+
+@pytest.mark.parametrize("below", ["", "checkout"])
+def test_a_directory_whose_name_is_no_text_is_still_named(below, repository, tmp_path):
+    named = os.fsencode(tmp_path / below) + b"/caf\xe9"
+    shutil.copytree(repository / "providers.d", os.fsdecode(named))
+    directory = Path(os.fsdecode(named))
+    assert load(directory).identity.origin == "caf\\udce9"
+    git(repository, "remote", "add", "origin", "https://example.org/r")
+    origin = load(directory).identity.origin
+    assert origin == ("https://example.org/r//caf\\udce9" if below else "caf\\udce9")
 
 
 def test_nothing_of_a_repository_is_run(repository):

@@ -257,6 +257,10 @@ def test_how_long_to_wait_is_read_as_seconds_or_as_a_date(headers, seconds):
         ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "token [redacted]"),
         ("AIzaSyA0123456789abcdefghijklmnopqrstuv", "[redacted]"),
         ("hex 0123456789abcdef0123456789abcdef", "hex [redacted]"),
+        (
+            "a xoxb-" + "1234567890-abcdefghij and a -----BEGIN PRIVATE KEY-----",
+            "a [redacted] and a [redacted]",
+        ),
         ("risk-based skating", "risk-based skating"),
         ("two\nlines\tand\x1b[31m red\u202e \x00", "two lines and [31m red"),
         ("lone \ud800 surrogate", "lone surrogate"),

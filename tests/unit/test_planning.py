@@ -57,7 +57,11 @@ def test_the_summary_counts_what_is_there():
     before = state(base={"top_k": 1}, gone={"top_k": 1}, same={})
     plan = make_plan(state(base={"top_k": 2}, same={}, new={}), stored(before), PlanOptions())
     assert plan.summary == {
-        "create": 2, "update": 1, "activate": 0, "deactivate": 2, "adopt": 0,
+        "create": 2,
+        "update": 1,
+        "activate": 0,
+        "deactivate": 2,
+        "adopt": 0,
         "unchanged": 3,
     }
     actions = sorted(action_of(change) for change in plan.changes)

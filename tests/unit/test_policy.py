@@ -241,7 +241,18 @@ def test_deferred_deactivations_are_left_out_and_trip_no_rule():
 
 
 @pytest.mark.parametrize(
-    "given", ["force", "deactivate=x", "deactivate", "deactivate=", "empty=yes", "moved-source=1", "", "=1", "protected"]
+    "given",
+    [
+        "force",
+        "deactivate=x",
+        "deactivate",
+        "deactivate=",
+        "empty=yes",
+        "moved-source=1",
+        "",
+        "=1",
+        "protected",
+    ],
 )
 def test_an_acknowledgement_that_names_no_rule_is_an_error(given):
     with pytest.raises(UsageError, match="names no safety rule"):

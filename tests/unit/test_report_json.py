@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from support import answers
 
 from reconciler.core.address import parse_address
-from reconciler.core.changes import Refusal
+from reconciler.core.changes import FieldChange, Refusal
 from reconciler.core.plan import Applied
 from reconciler.errors import SourceError, StoreUnavailableError, UsageError
 from reconciler.report import json as report
 
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 SUMMARY = {"create": 1, "update": 1, "activate": 1, "deactivate": 1, "adopt": 1, "unchanged": 42}
 TYPO = {
     "severity": "error",
@@ -79,6 +80,14 @@ def test_plan_answers_as_agreed():
     assert (document["source"], document["revision"], document["digest"]) == ("default", None, "d1gest")
 
 
+@pytest.mark.parametrize("sides", [("a " + KEY, "clean"), ("clean", "a " + KEY), (None, "a " + KEY)])
+def test_a_key_is_masked_on_either_side_of_a_change(sides):
+    found = answers.plan(answers.update("provider:a", FieldChange("description", *sides)))
+    (field,) = json.loads(report.plan(found))["changes"][0]["fields"]
+    assert "a ***" in (field["before"], field["after"])
+    assert KEY not in report.plan(found)
+
+
 def test_apply_answers_with_the_plan_and_what_was_done():
     found = answers.plan(answers.create())
     done = Applied(found, 17, {"create": 1}, (answers.result(),), {"load": 0.0214, "plan": 1.0})
@@ -124,6 +133,19 @@ def test_list_answers_as_agreed():
         "managed_by": "default",
     }
     assert {name: model[name] for name in agreed} == agreed
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        pytest.param({"credentials-rotation": "monthly"}, {"credentials-rotation": "monthly"}, id="a name"),
+        pytest.param({"a": KEY}, {"a": "***"}, id="a key"),
+        pytest.param([1], [1], id="what a hand put there"),
+    ],
+)
+def test_labels_are_shown_by_what_they_say(labels, shown):
+    (model,) = json.loads(report.models([answers.listed(labels=labels)]))["models"]
+    assert model["labels"] == shown
 
 
 def test_a_model_id_with_slashes_is_told_apart_from_its_provider():

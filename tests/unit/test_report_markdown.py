@@ -61,9 +61,7 @@ def test_an_apply_tells_what_was_done_first():
         {"plan": 0.5},
     )
     shown = markdown.applied(done)
-    assert shown.startswith(
-        "**Applied as run 17: 1 created.** plan 0.50 s\n\n1 model probed: 1 auth_failed."
-    )
+    assert shown.startswith("**Applied as run 17: 1 created.** plan 0.50 s\n\n1 model probed: 1 auth_failed.")
     assert "| `model:openai/gpt-4o` | **auth_failed** | model | 200 | 84 ms | the model answered |" in shown
 
 

@@ -78,6 +78,11 @@ def test_the_trail_names_runs_and_hand_edits():
     ]
 
 
+def test_the_trail_tells_verification_from_a_hand():
+    told = registry_text.event_line(answers.event(run=None, cause=None))
+    assert told.endswith("(verification, alice, with reconciler)")
+
+
 def test_a_failed_run_says_why():
     assert registry_text.run_line(answers.run(succeeded=False, error="no space left")).endswith(
         "by alice: failed: no space left"

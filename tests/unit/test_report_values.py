@@ -12,6 +12,7 @@ from reconciler.core.changes import FieldChange
 from reconciler.report import block, values
 from reconciler.report.escape import cell, code_span, fenced, printable, prose
 
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 ANYTHING = st.text(st.characters(codec=None), max_size=200)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -62,6 +63,22 @@ def test_a_field_that_is_set_or_removed_says_so():
     assert values.field_line(FieldChange("top_k", None, 5)) == "top_k: (unset) -> 5"
     assert values.field_line(FieldChange("top_k", 5, None)) == "top_k: 5 -> (unset)"
     assert values.field_value(FieldChange("top_k", None, 5)) == "top_k: 5"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(KEY, "env:A_API_KEY", id="a key is taken away"),
+        pytest.param("env:A_API_KEY", KEY, id="a key comes in"),
+        pytest.param(None, KEY, id="a key is new"),
+    ],
+)
+@pytest.mark.parametrize("path", ["credentials.api_key", "kind_spec.headers.X-Key"])
+def test_a_key_is_masked_on_either_side_of_a_change(path, before, after):
+    change = FieldChange(path, before, after)
+    for line in (values.field_line(change), values.field_value(change)):
+        assert KEY not in line
+    assert '"***"' in values.field_line(change)
 
 
 @given(ANYTHING)

@@ -217,8 +217,8 @@ REFUSALS = [
         id="activation that waits for no probe",
     ),
     pytest.param(
-        "version: 1\nproviders:\n  p: {kind: gemini, verification: {activation: verified}, models: {m: }}\n",
-        *("wrong-value", 3, 48, "providers.p.verification.activation", "gemini has none", "immediate"),
+        "version: 1\nproviders:\n  p: {kind: nvidia, verification: {activation: verified}, models: {m: }}\n",
+        *("wrong-value", 3, 48, "providers.p.verification.activation", "nvidia has none", "immediate"),
         id="activation where nothing can be probed",
     ),
     pytest.param(
@@ -235,6 +235,11 @@ REFUSALS = [
         with_set("{temperature: .nan}"),
         *("out-of-range", 3, 23, "parameters.base.temperature", "finite", "0.7"),
         id="NaN",
+    ),
+    pytest.param(
+        with_set("{temperature: 1e16}"),
+        *("out-of-range", 3, 23, "parameters.base.temperature", "is 1e+16; the most is 1e+15", "range"),
+        id="more than a column of floats keeps",
     ),
     pytest.param(
         with_set("{extra: {a: [1, .inf]}}"),
@@ -475,6 +480,61 @@ def test_a_shared_set_that_breaks_a_rule_is_told_at_the_reference():
     assert (problem.code, problem.place) == ("out-of-range", Place("a.yaml", 6, 23))
     assert problem.path == "providers.a.models.m.parameters"
     assert problem.related[0].place == Place("b.yaml", 3, 10)
+
+
+OWN_KIND = """\
+version: 1
+kinds:
+  mine: {protocol: openai, base_url: https://a.example, RULES}
+providers:
+  p: {kind: mine, models: {m-1: {parameters: s}, m-2: {parameters: s}}}
+parameters: {s: {temperature: 0.5, top_p: 0.5}}
+"""
+EXCLUSIVE = "{rule: not-together, fields: [temperature, top_p]}"
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        pytest.param(f"rules: [{EXCLUSIVE}]", ["m-1", "m-2"], id="its rules"),
+        pytest.param(
+            f"variants: [{{name: v, match: [m-2], rules: [{EXCLUSIVE}]}}]", ["m-2"], id="its variant's rules"
+        ),
+        pytest.param(
+            "variants: [{name: v, match: [m-1]}, {name: v, match: [m-2], parameters: {top_p: {maximum: 0}}}]",
+            ["m-2"],
+            id="variants of one name",
+        ),
+    ],
+)
+def test_a_kind_of_the_files_without_a_table_is_still_checked(rules, told):
+    found = state(OWN_KIND.replace("RULES", rules))
+    assert [one.path for one in found.problems] == [f"providers.p.models.{name}.parameters" for name in told]
+
+
+@pytest.mark.parametrize(
+    ("probe", "codes"),
+    [
+        pytest.param("", ["wrong-value"], id="the default"),
+        pytest.param("probe: credential, ", ["wrong-value"], id="one that the kind has not"),
+        pytest.param("probe: reach, ", [], id="one that every kind has"),
+    ],
+)
+def test_activation_must_wait_for_a_probe_that_the_kind_has(probe, codes):
+    found = state(
+        "version: 1\nkinds: {mine: {protocol: openai, base_url: https://a.example, probes: {reach: {}}}}\n"
+        f"providers: {{p: {{kind: mine, verification: {{{probe}activation: verified}}, models: {{m: }}}}}}\n"
+    )
+    assert [one.code for one in found.problems] == codes
+
+
+def test_everything_wrong_in_one_extra_is_told():
+    found = state(with_set("{extra: {api_key: x, a: 1e400, headers: {}}}"))
+    assert [(one.code, one.path.rpartition(".")[2]) for one in found.problems] == [
+        ("wrong-value", "api_key"),
+        ("out-of-range", "a"),
+        ("wrong-value", "headers"),
+    ]
 
 
 def test_a_providers_default_that_breaks_a_rule_is_told_once():

@@ -41,6 +41,7 @@ OPTIONS: Mapping[str, str] = {
 }
 _BUILTIN_LOCALE_SINCE = 17
 _TAIL_LINES = 5
+_LONGEST_VERSION = 16
 
 
 def sweep(home: Home) -> None:
@@ -79,13 +80,32 @@ def check_version(home: Home, binaries: Binaries, version: int) -> None:
     Raises:
         EmbeddedServerError: it was made by another; it is left as it is.
     """
-    made_by = (home.database / "PG_VERSION").read_text(encoding="ascii").strip()
-    if made_by != str(version):
+    made_by = _made_by(home)
+    if made_by is None:
+        raise EmbeddedServerError(
+            f"{home.database / 'PG_VERSION'} does not say which PostgreSQL made the database.",
+            hint=f"Move {home.database} away and apply your files anew.",
+        )
+    if made_by != version:
         raise EmbeddedServerError(
             f"The database in {home.database} was made by PostgreSQL {made_by}, and this would run it with "
             f"PostgreSQL {version} ({binaries.folder}).",
             hint=f"Install PostgreSQL {made_by}; or move {home.database} away and apply your files anew.",
         )
+
+
+def _made_by(home: Home) -> int | None:
+    """The major version that a data directory names, if it names one."""
+    # The server's user may write there: no link is followed, and nothing but a number is repeated.
+    try:
+        descriptor = os.open(
+            home.database / "PG_VERSION", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+        with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
+            said = file.read(_LONGEST_VERSION).strip()
+    except OSError:
+        return None
+    return int(said) if re.fullmatch("[0-9]{1,3}", said) else None
 
 
 def launch(

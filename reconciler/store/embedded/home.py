@@ -113,8 +113,7 @@ def prepare(home: Home, account: Account | None) -> None:
     mode = 0o711 if account else 0o700
     for folder in (*reversed(home.root.parents), home.root):
         if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
-            folder.chmod(mode)
+            _make(folder, mode)
     state = home.root.stat()
     if state.st_uid != os.geteuid():
         raise EmbeddedServerError(
@@ -127,7 +126,27 @@ def prepare(home: Home, account: Account | None) -> None:
             hint=f"Set RECONCILER_HOME to a private folder, or make it one: chmod o-w {home.root}",
         )
     if account and not state.st_mode & 0o001 and not any(home.root.iterdir()):
-        home.root.chmod(state.st_mode | 0o011)
+        _set_mode(home.root, stat.S_IMODE(state.st_mode) | 0o011)
+
+
+def _make(folder: Path, mode: int) -> None:
+    """Make a folder; one that was put in its place meanwhile is left as it is, and judged by its owner."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return
+    _set_mode(folder, mode)
+
+
+def _set_mode(folder: Path, mode: int) -> None:
+    """Change a folder's permissions, never those of what a link leads to."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
 
 
 def private_folder(folder: Path, account: Account | None) -> None:
