@@ -158,7 +158,7 @@ def test_an_ordinary_edit_is_not_refused(connection, before, after):
 
 @pytest.mark.parametrize(
     "accept",
-    [("deactivate=3",), ("deactivate=5",), ("provider=p",), ("empty",), ("deactivate=4 ",)],
+    [("deactivate=3",), ("deactivate=5",), ("provider=p",), ("empty",)],
     ids=lambda accept: accept[0],
 )
 def test_another_acknowledgement_lifts_nothing(connection, accept):
