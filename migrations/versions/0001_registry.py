@@ -250,6 +250,7 @@ CREATE FUNCTION reconciler_setting(name TEXT) RETURNS TEXT LANGUAGE sql STABLE A
     SELECT NULLIF(current_setting('reconciler.' || name, true), '')
 $$;
 
+-- OFFSET 0 keeps the planner from making a row's JSON again for each use of it.
 -- The only writer of the trail: whoever changes the registry, by whatever program, is recorded here.
 -- The address's parts are the trigger's arguments: the entity kind, then the key's columns.
 CREATE FUNCTION reconciler_record() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -273,14 +274,14 @@ BEGIN
         SELECT now(), transaction, run, source, session_user, actor, application, client, 'insert',
                kind || (n.entity ->> first) || COALESCE('/' || (n.entity ->> second), ''),
                n.entity, cause, reason
-        FROM (SELECT jsonb_strip_nulls(to_jsonb(new_rows) - silent) AS entity FROM new_rows) n;
+        FROM (SELECT jsonb_strip_nulls(to_jsonb(new_rows) - silent) AS entity FROM new_rows OFFSET 0) n;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
                                   action, address, before, cause, reason)
         SELECT now(), transaction, run, source, session_user, actor, application, client, 'delete',
                kind || (o.entity ->> first) || COALESCE('/' || (o.entity ->> second), ''),
                o.entity, cause, reason
-        FROM (SELECT jsonb_strip_nulls(to_jsonb(old_rows) - silent) AS entity FROM old_rows) o;
+        FROM (SELECT jsonb_strip_nulls(to_jsonb(old_rows) - silent) AS entity FROM old_rows OFFSET 0) o;
     ELSIF TG_OP = 'TRUNCATE' THEN
         INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
                                   action, address, cause, reason)
@@ -298,7 +299,7 @@ BEGIN
                cause, reason
         FROM (SELECT to_jsonb(o) - silent AS old_entity, to_jsonb(n) - silent AS new_entity,
                      COALESCE(to_jsonb(n), to_jsonb(o)) AS named
-              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id OFFSET 0) c -- made once, not for each key
+              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id OFFSET 0) c
         WHERE c.old_entity IS DISTINCT FROM c.new_entity;
     END IF;
     RETURN NULL;

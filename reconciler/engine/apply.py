@@ -99,11 +99,14 @@ def _attempt(
     connection: Connection, desired: DesiredState, options: PlanOptions, settings: ApplySettings
 ) -> Applied:
     started = perf_counter()
-    with translated(), lock.writing(connection, lock_timeout=settings.lock_timeout) as generation:
+    with (
+        collector.paused(),
+        translated(),
+        lock.writing(connection, lock_timeout=settings.lock_timeout) as generation,
+    ):
         settings.at("after-lock")
-        with collector.paused():
-            state = observe.read_state(connection, options.source)
-            found = make_plan(desired, state, options)
+        state = observe.read_state(connection, options.source)
+        found = make_plan(desired, state, options)
         guard(found, approved=settings.approved)
         planned = perf_counter()
         settings.at("after-read")

@@ -6,10 +6,11 @@ plan's, someone was in between, and the whole transaction is given up.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, assert_never
+
+from pydantic_core import to_json
 
 from reconciler.core.address import LEVELS, Address, EntityKind
 from reconciler.core.changes import Activate, Adopt, Cause, Change, Create, Deactivate, Update
@@ -34,8 +35,6 @@ CREATE TEMPORARY TABLE planned (
 """
 _COPY = "COPY planned (kind, key, step, cause, id, seen, active, pending, spec, file, line) FROM STDIN"
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-
 
 def write(
     connection: Connection,
@@ -57,16 +56,19 @@ def write(
     Raises:
         StaleReadError: A row changed since it was read.
     """
-    steps = _steps(plan, _waiting_providers(desired))
-    counts = Counter((row[0], row[2], row[3]) for row in steps)
+    counts: Counter[tuple[EntityKind, str, Cause]] = Counter()
     connection.execute(_PLANNED)
+    # Rows are made while the server reads those before them.
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in steps:
+        for row in _steps(plan, _waiting_providers(desired)):
+            counts[row[0], row[2], row[3]] += 1
             copy.write_row(row)
     at("after-copy")
+    # Never without: planned on guesses, the insert of many models takes minutes.
     connection.execute("ANALYZE planned (kind, key, step, cause, id)")
-    if len(steps) > FEW:
+    if counts.total() > FEW:
         connection.execute("SET LOCAL enable_nestloop = off")
+        connection.execute("SET LOCAL work_mem = '64MB'")
     for kind, step, cause in _order(counts):
         connection.execute("SELECT set_config('reconciler.cause', %s, true)", [cause])
         statement = _statement(TABLES[kind], step)
@@ -77,13 +79,12 @@ def write(
     _write_applied(connection, counts)
 
 
-def _steps(plan: Plan, waiting: frozenset[str]) -> list[tuple[Any, ...]]:
+def _steps(plan: Plan, waiting: frozenset[str]) -> Iterator[tuple[Any, ...]]:
     """The rows of the temporary table, one a change or note."""
-    rows = [_row(change, waiting) for change in plan.changes]
-    rows.extend(_note(desired) for desired in plan.bookkeeping.noted)
+    yield from (_row(change, waiting) for change in plan.changes)
+    yield from (_note(desired) for desired in plan.bookkeeping.noted)
     for step, addresses in (("leave", plan.bookkeeping.retired), ("forget", plan.bookkeeping.forgotten)):
-        rows.extend((*address, step, "files", *[None] * 7) for address in addresses)
-    return rows
+        yield from ((*address, step, "files", *[None] * 7) for address in addresses)
 
 
 def _row(change: Change, waiting: frozenset[str]) -> tuple[Any, ...]:
@@ -128,7 +129,7 @@ def _named(step: str, cause: str, desired: Desired) -> tuple[str, str, str, str]
 
 def _content(desired: Desired, *, pending: bool) -> tuple[Any, ...]:
     place = desired.place
-    return desired.active, pending, _encode(desired.spec), place.file, place.line
+    return desired.active, pending, to_json(desired.spec).decode(), place.file, place.line
 
 
 def _note(desired: Desired) -> tuple[Any, ...]:
@@ -225,8 +226,8 @@ def _write_applied(connection: Connection, counts: Counter[tuple[EntityKind, str
     """Bring the applied state up to date, for changes and notes alike."""
     noted = connection.execute(
         "INSERT INTO managed_entities AS m (kind, key, source, spec, active, file, line, run) "
-        "SELECT kind, key, reconciler_setting('source'), spec, active, file, line, "
-        "reconciler_setting('run')::bigint FROM planned WHERE spec IS NOT NULL "
+        "SELECT kind, key, (SELECT reconciler_setting('source')), spec, active, file, line, "
+        "(SELECT reconciler_setting('run')::bigint) FROM planned WHERE spec IS NOT NULL "
         "ON CONFLICT (kind, key) DO UPDATE SET source = EXCLUDED.source, spec = EXCLUDED.spec, "
         "active = EXCLUDED.active, file = EXCLUDED.file, line = EXCLUDED.line, "
         "run = COALESCE(EXCLUDED.run, m.run), retired = FALSE, forgotten = FALSE "

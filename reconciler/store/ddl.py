@@ -42,14 +42,14 @@ BEGIN
         SELECT now(), transaction, run, source, session_user, actor, application, client, 'insert',
                kind || (n.entity ->> first) || COALESCE('/' || (n.entity ->> second), ''),
                n.entity, cause, reason
-        FROM (SELECT jsonb_strip_nulls(to_jsonb(new_rows) - silent) AS entity FROM new_rows) n;
+        FROM (SELECT jsonb_strip_nulls(to_jsonb(new_rows) - silent) AS entity FROM new_rows OFFSET 0) n;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
                                   action, address, before, cause, reason)
         SELECT now(), transaction, run, source, session_user, actor, application, client, 'delete',
                kind || (o.entity ->> first) || COALESCE('/' || (o.entity ->> second), ''),
                o.entity, cause, reason
-        FROM (SELECT jsonb_strip_nulls(to_jsonb(old_rows) - silent) AS entity FROM old_rows) o;
+        FROM (SELECT jsonb_strip_nulls(to_jsonb(old_rows) - silent) AS entity FROM old_rows OFFSET 0) o;
     ELSIF TG_OP = 'TRUNCATE' THEN
         INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
                                   action, address, cause, reason)
@@ -67,7 +67,7 @@ BEGIN
                cause, reason
         FROM (SELECT to_jsonb(o) - silent AS old_entity, to_jsonb(n) - silent AS new_entity,
                      COALESCE(to_jsonb(n), to_jsonb(o)) AS named
-              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id OFFSET 0) c -- made once, not for each key
+              FROM old_rows o FULL JOIN new_rows n ON o.id = n.id OFFSET 0) c
         WHERE c.old_entity IS DISTINCT FROM c.new_entity;
     END IF;
     RETURN NULL;

