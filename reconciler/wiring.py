@@ -212,6 +212,7 @@ class Registry:
         """The observed state as files of the format: file name to text."""
         from reconciler.engine.plan import no_such_source
         from reconciler.source.export import dump
+        from reconciler.source.load import errors_of
         from reconciler.store import reading
 
         self._require_tables()
@@ -220,7 +221,12 @@ class Registry:
         entities, orphans = reading.exported(self._connection, source)
         for address in orphans:
             self._say(f"Left out: {address}, whose provider is not registered.")
-        return dump(entities)
+        texts = dump(entities)
+        # A hand may have written what no file can say; better told here than by the next validate.
+        for problem in errors_of(texts):
+            place = problem.place
+            self._say(f"The files will not load as they are: {place.file}:{place.line}: {problem.message}.")
+        return texts
 
 
 @contextmanager

@@ -74,6 +74,14 @@ def state_of(
     )
 
 
+def errors_of(texts: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What the loader would refuse in files that are not written yet, by name and text."""
+    contents = ((name, text.encode()) for name, text in sorted(texts.items()))
+    with collector.paused():
+        state = state_of(contents, identity=Identity("texts"))
+    return tuple(problem for problem in state.problems if problem.severity == "error")
+
+
 def _contents(listing: files.Listing, faults: list[tuple[str, Fault]]) -> Iterator[tuple[str, bytes]]:
     for found in listing.files:
         try:

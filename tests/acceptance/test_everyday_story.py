@@ -403,3 +403,13 @@ def test_a_reader_of_a_database_without_tables_is_told_what_sets_it_up(new):
         assert "reconciler apply" in error["hint"]
     assert tables(new) == []
     assert list(new.folder.iterdir()) == []
+
+
+def test_an_export_says_what_no_file_can_hold(story):
+    story.write(here=PLAIN)
+    story.apply()
+    story.edit("INSERT INTO llm_parameters (name, temperature) VALUES ('odd', 'Infinity')")
+    answer = story.run("export", "copy.d")
+    assert answer.status == 0
+    assert "The files will not load as they are: parameters.yaml" in answer.stderr
+    assert story.run("validate", "copy.d").status == 1
