@@ -83,7 +83,7 @@ def test_an_empty_file_is_no_secret(folder):
 
 def test_a_folder_is_no_secret(folder):
     (folder / "key").mkdir()
-    missing_reason(folder / "key", folder)
+    assert "Is a directory" in missing_reason(folder / "key", folder)
 
 
 def test_a_pipe_that_nobody_writes_does_not_stop_the_run(folder):
