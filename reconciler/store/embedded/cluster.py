@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -43,11 +44,21 @@ _BUILTIN_LOCALE_SINCE = 17
 _TAIL_LINES = 5
 _LONGEST_VERSION = 16
 
+# Seconds in which an initdb without its starter has noticed that its folder is gone.
+SWEEP_PATIENCE = 10.0
+
 
 def sweep(home: Home) -> None:
-    """Remove what starters that were killed left half made; for who holds the starter's lock."""
+    """Remove what starters that were killed left half made; for who holds the starter's lock.
+
+    A killed starter's initdb may still be writing into it, and gives up once its folder is gone.
+    """
+    until = time.monotonic() + SWEEP_PATIENCE
     for leftover in home.root.glob("data.new-*"):
         shutil.rmtree(leftover, ignore_errors=True)
+        while leftover.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def create(
