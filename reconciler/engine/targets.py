@@ -10,7 +10,7 @@ from reconciler import kinds
 from reconciler.core.durations import seconds
 from reconciler.core.outcome import Result
 from reconciler.core.probe import ProbeTarget
-from reconciler.core.provider_kind import PROBE_LEVELS, ProbeLevel, ProviderKind
+from reconciler.core.provider_kind import DEFAULT_PROBE, PROBE_LEVELS, ProbeLevel, ProviderKind
 from reconciler.errors import UsageError
 from reconciler.store.verification import Candidate
 
@@ -27,7 +27,7 @@ class VerificationSettings:
         deactivates: Whether a failing model is put on hold.
     """
 
-    probe: ProbeLevel = "model"
+    probe: ProbeLevel = DEFAULT_PROBE
     every: int = 3600
     timeout: int = 10
     failure_threshold: int = 3
@@ -60,7 +60,7 @@ def target_of(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget | R
         return _target(candidate, level)
     except (ValueError, TypeError, AttributeError, UsageError) as error:
         detail = f"the provider's row cannot be read ({type(error).__name__}); apply its files again"
-        return Result(candidate.address, "probe_invalid", level or "model", detail=detail)
+        return Result(candidate.address, "probe_invalid", level or DEFAULT_PROBE, detail=detail)
 
 
 def _target(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget:

@@ -79,7 +79,8 @@ def verify(
     level = selection.probe if selection is not None else None
     asked = [target_of(candidate, level) for candidate in chosen]
     results, interrupted = _probed(probe, asked)
-    findings = held_back(tuple(_findings(chosen, results, now)), active=len(found))
+    held = sum(1 for candidate in found if candidate.hold == "failing")
+    findings = held_back(tuple(_findings(chosen, results, now)), held=held, models=len(found))
     if findings:
         with translated():
             write_findings(connection, findings, at=now, source=source, context=context)
@@ -119,13 +120,14 @@ def _findings(chosen: Sequence[Candidate], results: Sequence[Result], now: datet
         yield Finding(candidate.id, result, record, due, holds=holds and candidate.hold is None)
 
 
-def held_back(findings: tuple[Finding, ...], *, active: int) -> tuple[Finding, ...]:
+def held_back(findings: tuple[Finding, ...], *, held: int, models: int) -> tuple[Finding, ...]:
     """The same findings without holds where they would switch off too much at once.
 
     One wrongly rotated key must not take every model away: beyond the share that a plan may switch off,
-    failing models are marked and stay as they are.
+    failing models are marked and stay as they are. What is `held` already counts, of all `models`: else
+    one run after another would take them all.
     """
     holds = sum(1 for finding in findings if finding.holds)
-    if active >= FEWEST_MODELS and holds > LARGEST_SHARE * active:
+    if models >= FEWEST_MODELS and held + holds > LARGEST_SHARE * models:
         return tuple(replace(finding, holds=False) for finding in findings)
     return findings

@@ -117,6 +117,13 @@ def test_no_verification_switches_off_more_than_a_plan_may(connection, failing, 
     assert sum(1 for row in found.values() if row[2] == "failing") == failing
 
 
+def test_one_verification_after_another_cannot_switch_off_more_either(connection):
+    run(connection, state(settings(failure_threshold=1, on_failure="deactivate"), *models(10)))
+    for number in range(5):
+        verified(connection, "ok", **{f"m{one}": "auth_failed" for one in range(number + 1)})
+    assert sum(1 for row in rows(connection).values() if row[1] == "failing") == 3
+
+
 def test_a_person_who_switches_a_held_model_off_is_never_overruled(connection):
     run(connection, state(settings(failure_threshold=1, on_failure="deactivate"), model("p/a")))
     verified(connection, "auth_failed")
