@@ -57,6 +57,8 @@ class Result:
         provider_code: The provider's own error code, if it gave one.
         retry_after: Seconds that the provider asked us to wait.
         answered_by: The model name that answered, where it said so.
+        refused_parameters: Our names of the parameters that the provider refused.
+        cached: Whether it is an earlier result that still counts; nothing was asked.
     """
 
     address: Address
@@ -68,6 +70,8 @@ class Result:
     provider_code: str | None = None
     retry_after: float | None = None
     answered_by: str | None = None
+    refused_parameters: tuple[str, ...] = ()
+    cached: bool = False
 
     @property
     def is_bad(self) -> bool:

@@ -25,6 +25,8 @@ class ProbeTarget:
         level: The probe to use.
         timeout: Seconds that the whole probe may take.
         parameters: The resolved parameter set.
+        template: The resolved prompt template, where the model has one.
+        capabilities: What the model is said to be able to do, such as `reasoning`.
     """
 
     address: Address
@@ -35,6 +37,8 @@ class ProbeTarget:
     level: ProbeLevel
     timeout: float
     parameters: Spec = field(default_factory=dict)
+    template: Spec | None = None
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Access:
         allowed_hosts: `host[:port]`, `*.` for sub-domains, that credentials may be sent to, and that
             requests without credentials may go to.
         ca_file: Certificates to trust instead of the system's.
+        proxy: A proxy that every request goes through that leaves this machine, because the operator says
+            so; never taken from variables such as `HTTPS_PROXY`. It may hold a password.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -55,3 +61,4 @@ class Access:
     allowed_files: tuple[str, ...] = ("/run/secrets",)
     allowed_hosts: tuple[str, ...] = ()
     ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)

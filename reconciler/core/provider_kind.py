@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # outcomes are of probes, and probes are of kinds
+    from reconciler.core.outcome import Outcome
 
 # From the cheapest to the most expensive; `none` asks nothing.
 ProbeLevel = Literal["none", "reach", "credential", "model", "generate"]
@@ -36,6 +39,42 @@ class CredentialRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """One place of a success that says no all the same, such as a key that is known and blocked.
+
+    Attributes:
+        at: The dotted place in the answer, or in the model's entry where the answer is a list.
+        equals: What must stand there: a text, a number, true or false.
+        outcome: What it means.
+        message: What it says, for people.
+    """
+
+    at: str
+    equals: str | bool | int | float
+    outcome: Outcome
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """One line of what a kind's errors mean, read before what its protocol says.
+
+    Every condition that is given must hold; a line without one speaks of nothing.
+
+    Attributes:
+        outcome: What it means.
+        codes: The provider's code or error type is one of these, in lower case.
+        words: Its message holds one of these, in lower case.
+        statuses: The HTTP status is one of these.
+    """
+
+    outcome: Outcome
+    codes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One request that proves something.
 
@@ -49,6 +88,7 @@ class Probe:
             (`data`, `models`, `resources`; `.` for a bare list); empty where the status decides.
         id_field: The field of a list's item, or of a single answer, that names the model.
         authenticated: Whether credentials are sent with it; a public answer proves no key.
+        fails: What a success may hold that says no; the first that is there counts.
     """
 
     method: Literal["GET", "POST", "HEAD"] = "GET"
@@ -58,6 +98,28 @@ class Probe:
     list_at: str = ""
     id_field: str = "id"
     authenticated: bool = True
+    fails: tuple[Denial, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where models of one mode do their work: what the probe `generate` and applications call.
+
+    Attributes:
+        mode: The mode that it serves: chat, completion, embedding, rerank, image, audio, moderation, video.
+        match: Shell patterns over the model id, lower case; empty for every model of the mode.
+        path: The path below the base URL; `{model}` is the percent-encoded model id.
+        shape: How requests and answers look there, by the protocol's name for it; empty for the mode's own.
+        query: Query parameters.
+        model_at: The dotted place in the answer that names the model that answered; empty where none does.
+    """
+
+    mode: str
+    path: str
+    match: tuple[str, ...] = ()
+    shape: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    model_at: str = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +179,8 @@ class Variant:
         modes: Modes that it is for; empty for all.
         parameters: Rules that replace the kind's, field by field.
         rules: Cross-parameter rules that come on top of the kind's.
+        probe_tokens: What the probe `generate` lets them answer at most, where the parameters do not say;
+            models that think first need room for that. `None` for the kind's.
     """
 
     name: str
@@ -124,6 +188,7 @@ class Variant:
     modes: tuple[str, ...] = ()
     parameters: Mapping[str, ParameterRule] = field(default_factory=dict)
     rules: tuple[CrossRule, ...] = ()
+    probe_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +208,11 @@ class ProviderKind:
             control. A kind defined in a user's files has none.
         loopback: Whether a request without a credential may go to loopback without the operator's word.
         probes: What to ask at each level; a level that is missing proves nothing there.
+        unproven: Why a level proves nothing there, by level, for people.
+        endpoints: Where models do their work, by mode; the first that fits a model counts. A mode that is
+            missing cannot be generated with.
+        probe_tokens: What the probe `generate` lets a model answer at most, where its parameters do not say.
+        errors: What its errors mean, before what its protocol says; the first that fits counts.
         parameters: Rules by parameter field; `None` where nothing is known and every field is accepted.
         rules: Cross-parameter rules.
         variants: Models with other rules; the first that matches counts.
@@ -162,4 +232,8 @@ class ProviderKind:
     parameters: Mapping[str, ParameterRule] | None = None
     rules: tuple[CrossRule, ...] = ()
     variants: tuple[Variant, ...] = ()
+    unproven: Mapping[str, str] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
+    probe_tokens: int = 16
+    errors: tuple[ErrorRule, ...] = ()
     built_in: bool = True

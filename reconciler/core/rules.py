@@ -170,7 +170,7 @@ def _is_within(rule: ParameterRule, value: float) -> bool:
     return above and below
 
 
-def _is_harmless(rule: ParameterRule, value: Any) -> bool:
+def is_harmless(rule: ParameterRule, value: Any) -> bool:
     """Whether a field that is not taken says what the model does anyway."""
     has_range = rule.minimum is not None or rule.maximum is not None
     return has_range and _is_number(value) and _is_within(rule, value)
@@ -243,7 +243,7 @@ def _wrong_word(view: _View, name: str, value: Any) -> Finding | None:
 
 
 def _left_out(view: _View, rule: ParameterRule, name: str, value: Any, policy: Any) -> Finding | None:
-    if policy == "drop" or _is_harmless(rule, value):
+    if policy == "drop" or is_harmless(rule, value):
         return None
     return _unsupported(view, name, value, refused=policy == "error")
 

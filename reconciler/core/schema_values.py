@@ -5,7 +5,6 @@ it comes back from the database as it went in, and still may not redirect or rep
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,43 +12,13 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.inheritance import without_nulls
+from reconciler.core.redirects import REDIRECTING, is_redirecting
 from reconciler.core.schema_fields import either_case
 
-# Where the request goes, who sends it, and what it says: the files' other fields and the caller decide that.
-_REDIRECTING = (
-    *("base[-_]?url", "api[-_]?base", "(?:azure[-_]?)?endpoint", "url", "host", "region", "api[-_]?version"),
-    *(
-        "api[-_]?key",
-        "(?:access|auth|api)[-_]?token",
-        "token",
-        "authorization",
-        "credentials?",
-        "password",
-        "secret",
-    ),
-    *(
-        "(?:extra|default|request|custom)?[-_]?headers?",
-        "extra[-_]?(?:body|query)",
-        "cookies?",
-        "prox(?:y|ies)",
-    ),
-    *("organi(?:s|z)ation", "project(?:[-_]?id)?", "space[-_]?id", "deployment(?:[-_]?id)?"),
-    *("model(?:[-_]?id)?", "messages?", "prompt", "input", "contents?", "system", "stream"),
-)
-REDIRECTING_PATTERN = "^(?:" + "|".join(map(either_case, _REDIRECTING)) + ")$"
-_REDIRECTS = re.compile(REDIRECTING_PATTERN)
+REDIRECTING_PATTERN = "^(?:" + "|".join(map(either_case, REDIRECTING)) + ")$"
 
 # From here on a float has no fraction, and JSON stored as decimal numbers comes back without a point.
 _WHOLE_FROM = 2.0**53
-
-
-def is_redirecting(name: str) -> bool:
-    """Whether a name at the top of `extra` would redirect or replace the request.
-
-    >>> is_redirecting("Api-Base"), is_redirecting("logit_bias")
-    (True, False)
-    """
-    return _REDIRECTS.fullmatch(name) is not None
 
 
 def canonical(value: Any) -> Any:

@@ -51,12 +51,33 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$", max_length=255)]
 CarrierName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$", max_length=255), AfterValidator(_carrier)]
 HeaderText = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=255)]
 ProbePath = Annotated[str, Field(pattern=r"^(https://\S+|/|/[^/\s?#\\][^\s?#\\]*)?$", max_length=2048)]
+EndpointPath = Annotated[str, Field(pattern=r"^/[^/\s?#\\][^\s?#\\]*$", max_length=2048)]
 BaseUrl = Annotated[str, Field(max_length=2048), AfterValidator(_checked_url)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=255)]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=255)]
 Text = Annotated[str, Field(max_length=1000)]
 Mode = Literal["chat", "completion", "embedding", "rerank", "image", "audio", "video", "moderation"]
-Protocol = Literal["openai", "anthropic", "watsonx", "azure-openai", "bedrock", "cohere", "gemini", "vertex"]
+Level = Literal["reach", "credential", "model", "generate"]
+Protocol = Literal[
+    "openai", "anthropic", "watsonx", "azure-openai", "bedrock", "cohere", "gemini", "vertex", "ollama"
+]
+# What an answer alone can mean; that nothing is wrong, or that nothing was asked, no error says.
+Verdict = Literal[
+    "auth_failed",
+    "forbidden",
+    "model_not_found",
+    "model_withdrawn",
+    "quota_exhausted",
+    "rate_limited",
+    "overloaded",
+    "timeout",
+    "wrong_region",
+    "probe_invalid",
+    "unprobeable",
+    "bad_response",
+]
+Tokens = Annotated[int, Field(ge=1)]
+HttpStatus = Annotated[int, Field(ge=100, le=599)]
 
 
 class _Document(BaseModel):
@@ -82,6 +103,17 @@ class CredentialDocument(_Document):
     )
 
 
+class DenialDocument(_Document):
+    """One place of a success that says no all the same, such as a key that is known and blocked."""
+
+    at: Annotated[str, Field(min_length=1, max_length=1000)] = Field(
+        description="The dotted place in the answer, or in the model's entry where the answer is a list."
+    )
+    equals: Text | bool | int | float = Field(description="What must stand there.")
+    outcome: Verdict = Field(description="What it means.")
+    message: Text | None = Field(None, description="What it says, for people.")
+
+
 class ProbeDocument(_Document):
     """One request that proves something about a model."""
 
@@ -105,6 +137,31 @@ class ProbeDocument(_Document):
     )
     authenticated: bool | None = Field(
         None, description="Whether credentials are sent with it; a public answer proves no key. Default true."
+    )
+    fails: list[DenialDocument] | None = Field(
+        None, description="What a success may hold that says no; the first that is there counts."
+    )
+
+
+class EndpointDocument(_Document):
+    """Where models of one mode do their work: what the probe `generate` and applications call."""
+
+    mode: Mode = Field(description="The mode that it serves.")
+    path: EndpointPath = Field(
+        description="The path below the base URL; `{model}` stands for the percent-encoded model id."
+    )
+    match: list[Text] | None = Field(
+        None, description="Shell patterns over the model id, compared in lower case; none for every model."
+    )
+    shape: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=255)] | None = Field(
+        None,
+        description="How requests and answers look there, by the protocol's name for it. Default the mode.",
+    )
+    query: dict[str, Text | None] | None = Field(None, description="Query parameters.")
+    model_at: Text | None = Field(
+        None,
+        description="The dotted place in the answer that names the model that answered; empty where none "
+        "does. Default model.",
     )
 
 
@@ -143,6 +200,17 @@ class RuleDocument(_Document):
     hint: Text | None = Field(None, description="What to write instead; there is a hint for each rule.")
 
 
+class ErrorDocument(_Document):
+    """One line of what a kind's errors mean: every condition that is given must hold."""
+
+    outcome: Verdict = Field(description="What it means.")
+    codes: list[Text] | None = Field(
+        None, description="The provider's code or error type is one of these, in lower case."
+    )
+    words: list[Text] | None = Field(None, description="Its message holds one of these, in lower case.")
+    statuses: list[HttpStatus] | None = Field(None, description="The HTTP status is one of these.")
+
+
 class VariantDocument(_Document):
     """Models of a kind that take other parameters."""
 
@@ -157,6 +225,10 @@ class VariantDocument(_Document):
         None, description="Rules that replace the kind's, field by field."
     )
     rules: list[RuleDocument] | None = Field(None, description="Rules that come on top of the kind's.")
+    probe_tokens: Tokens | None = Field(
+        None,
+        description="What the probe `generate` lets them answer at most; models that think need room.",
+    )
 
 
 class KindDocument(_Document):
@@ -177,7 +249,7 @@ class KindDocument(_Document):
     headers: dict[Annotated[HeaderName, AfterValidator(_unreserved)], HeaderText | None] | None = Field(
         None, description="Headers of every request; no keys."
     )
-    probes: dict[Literal["reach", "credential", "model", "generate"], ProbeDocument | None] | None = Field(
+    probes: dict[Level, ProbeDocument | None] | None = Field(
         None, description="What to ask at each level; a level that is missing proves nothing."
     )
     parameters: dict[ParameterField, ParameterDocument | None] | None = Field(
@@ -188,6 +260,22 @@ class KindDocument(_Document):
     rules: list[RuleDocument] | None = Field(None, description="Rules over several fields.")
     variants: list[VariantDocument] | None = Field(
         None, description="Models with other rules; the first that matches counts."
+    )
+    unproven: dict[Level, Text | None] | None = Field(
+        None, description="Why a level proves nothing there, by level, for people."
+    )
+    endpoints: list[EndpointDocument] | None = Field(
+        None,
+        description="Where models do their work, by mode; the first that fits a model counts. A mode that is "
+        "missing cannot be generated with.",
+    )
+    probe_tokens: Tokens | None = Field(
+        None,
+        description="What the probe `generate` lets a model answer at most, where its parameters do not say. "
+        "Default 16.",
+    )
+    errors: list[ErrorDocument] | None = Field(
+        None, description="What its errors mean, before what its protocol says; the first that fits counts."
     )
 
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconciler.core.provider_kind import (
     CredentialRule,
     CrossRule,
+    Denial,
+    Endpoint,
+    ErrorRule,
     ParameterRule,
     Probe,
     ProviderKind,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:  # pydantic is loaded by those who hold a document
         BuiltInKindDocument,
         KindDocument,
         ParameterDocument,
+        ProbeDocument,
         RuleDocument,
         VariantDocument,
     )
@@ -32,7 +36,9 @@ if TYPE_CHECKING:  # pydantic is loaded by those who hold a document
 # Whoever can edit the files must not choose where keys go: a user's kind cannot say these, so no spec holds
 # them, and a row that somebody changed cannot bring them in either.
 _OURS_ALONE = frozenset({"name", "hosts", "loopback", "built_in"})
-_NESTED = frozenset({"credentials", "probes", "parameters", "rules", "variants"})
+_NESTED = frozenset(
+    {"credentials", "probes", "fails", "parameters", "rules", "variants", "endpoints", "errors"}
+)
 
 Entry = TypeVar("Entry")
 
@@ -102,11 +108,18 @@ def _nested(document: KindDocument) -> dict[str, Any]:
         "credentials": {
             name: CredentialRule(**_plain_fields(rule)) for name, rule in _entries(document.credentials)
         },
-        "probes": {level: Probe(**_plain_fields(probe)) for level, probe in _entries(document.probes)},
+        "probes": {level: _probe(probe) for level, probe in _entries(document.probes)},
         "parameters": None if document.parameters is None else _table(document.parameters),
         "rules": _rules(document.rules),
         "variants": tuple(map(_variant, document.variants or ())),
+        "endpoints": tuple(Endpoint(**_plain_fields(one)) for one in document.endpoints or ()),
+        "errors": tuple(ErrorRule(**_plain_fields(one)) for one in document.errors or ()),
     }
+
+
+def _probe(document: ProbeDocument) -> Probe:
+    fails = tuple(Denial(**_plain_fields(one)) for one in document.fails or ())
+    return Probe(**_plain_fields(document), fails=fails)
 
 
 def _variant(document: VariantDocument) -> Variant:

@@ -12,6 +12,9 @@ from reconciler import kinds
 from reconciler.core.provider_kind import (
     CredentialRule,
     CrossRule,
+    Denial,
+    Endpoint,
+    ErrorRule,
     ParameterRule,
     Probe,
     ProviderKind,
@@ -29,11 +32,22 @@ ACME = {
     "credentials": {"api_key": {"env": ["ACME_API_KEY"], "header": "X-Acme-Key"}, "old": None},
     "headers": {"X-Team": "rag", "X-Old": None},
     "probes": {
-        "model": {"method": "POST", "path": "/show", "body": {"model": "{model}", "deep": [{"a": None}]}}
+        "model": {"method": "POST", "path": "/show", "body": {"model": "{model}", "deep": [{"a": None}]}},
+        "credential": {"path": "/me", "fails": [{"at": "team.ok", "equals": False, "outcome": "forbidden"}]},
     },
+    "unproven": {"model": "it lists none", "reach": None},
+    "endpoints": [
+        {"mode": "chat", "path": "/talk", "match": ["big-*"], "query": {"v": "1", "w": None}, "model_at": ""},
+        {"mode": "audio", "path": "/say/{model}", "shape": "speech", "match": None},
+    ],
+    "probe_tokens": 32,
+    "errors": [{"outcome": "model_not_found", "codes": ["gone"], "words": None, "statuses": [400]}],
     "parameters": {"temperature": {"minimum": 0, "maximum": 5}, "top_k": None, "seed": {}},
     "rules": [{"rule": "requires", "fields": ["seed", "temperature"], "when": {"temperature": 1}}],
-    "variants": [{"name": "small ones", "match": ["s-*"], "modes": ["chat"], "parameters": {"seed": None}}],
+    "variants": [
+        {"name": "small ones", "match": ["s-*"], "modes": ["chat"], "parameters": {"seed": None}},
+        {"name": "thinkers", "probe_tokens": 99},
+    ],
 }
 
 
@@ -45,10 +59,20 @@ def test_a_users_kind_is_theirs_and_has_no_hosts():
         base_url="https://llm.acme.example/@team/v1",
         credentials={"api_key": CredentialRule(("ACME_API_KEY",), header="X-Acme-Key")},
         headers={"X-Team": "rag"},
-        probes={"model": Probe("POST", "/show", body={"model": "{model}", "deep": ({},)})},
+        probes={
+            "model": Probe("POST", "/show", body={"model": "{model}", "deep": ({},)}),
+            "credential": Probe(path="/me", fails=(Denial("team.ok", False, "forbidden"),)),
+        },
         parameters={"temperature": ParameterRule(minimum=0.0, maximum=5.0), "seed": ParameterRule()},
         rules=(CrossRule("requires", ("seed", "temperature"), {"temperature": 1}),),
-        variants=(Variant("small ones", ("s-*",), ("chat",)),),
+        variants=(Variant("small ones", ("s-*",), ("chat",)), Variant("thinkers", probe_tokens=99)),
+        unproven={"model": "it lists none"},
+        endpoints=(
+            Endpoint("chat", "/talk", ("big-*",), query={"v": "1"}, model_at=""),
+            Endpoint("audio", "/say/{model}", shape="speech"),
+        ),
+        probe_tokens=32,
+        errors=(ErrorRule("model_not_found", ("gone",), statuses=(400,)),),
         built_in=False,
     )
     assert kinds.from_spec("acme", json.loads(json.dumps(kinds.to_spec(kind)))) == kind
@@ -87,6 +111,44 @@ def test_an_empty_table_is_not_the_same_as_none():
             "string_pattern_mismatch",
         ),
         ({"probes": {"none": {}}}, "probes.none.[key]", "literal_error"),
+        ({"endpoints": [{"mode": "chat"}]}, "endpoints.0.path", "missing"),
+        ({"endpoints": [{"path": "/chat"}]}, "endpoints.0.mode", "missing"),
+        ({"endpoints": [{"mode": "talk", "path": "/chat"}]}, "endpoints.0.mode", "literal_error"),
+        *(
+            ({"endpoints": [{"mode": "chat", "path": path}]}, "endpoints.0.path", "string_pattern_mismatch")
+            for path in (
+                "https://evil.example/",
+                "//evil.example/",
+                "@evil.example",
+                "chat",
+                "/a?b=c",
+                "/a b",
+                "",
+            )
+        ),
+        (
+            {"endpoints": [{"mode": "chat", "path": "/c", "shape": "../x"}]},
+            "endpoints.0.shape",
+            "string_pattern_mismatch",
+        ),
+        ({"unproven": {"none": "why"}}, "unproven.none.[key]", "literal_error"),
+        ({"probe_tokens": 0}, "probe_tokens", "greater_than_equal"),
+        ({"probe_tokens": 16.0}, "probe_tokens", "int_type"),
+        ({"variants": [{"name": "v", "probe_tokens": True}]}, "variants.0.probe_tokens", "int_type"),
+        ({"errors": [{"outcome": "ok", "statuses": [500]}]}, "errors.0.outcome", "literal_error"),
+        ({"errors": [{"outcome": "skipped"}]}, "errors.0.outcome", "literal_error"),
+        ({"errors": [{"codes": ["x"]}]}, "errors.0.outcome", "missing"),
+        ({"errors": [{"outcome": "timeout", "statuses": [999]}]}, "errors.0.statuses.0", "less_than_equal"),
+        (
+            {"probes": {"model": {"fails": [{"at": "", "equals": 1, "outcome": "forbidden"}]}}},
+            "probes.model.fails.0.at",
+            "string_too_short",
+        ),
+        (
+            {"probes": {"model": {"fails": [{"at": "a", "equals": 1, "outcome": "ok"}]}}},
+            "probes.model.fails.0.outcome",
+            "literal_error",
+        ),
         ({"parameters": {"temperatur": {}}}, "parameters.temperatur.[key]", "literal_error"),
         ({"parameters": {"seed": {"minimum": "1"}}}, "parameters.seed.minimum", "float_type"),
         ({"parameters": {"seed": {"minimum": True}}}, "parameters.seed.minimum", "float_type"),
@@ -113,7 +175,10 @@ def test_a_changed_row_cannot_bring_hosts_in():
     ("document", "value"),
     [
         (documents.CredentialDocument, CredentialRule),
+        (documents.DenialDocument, Denial),
         (documents.ProbeDocument, Probe),
+        (documents.EndpointDocument, Endpoint),
+        (documents.ErrorDocument, ErrorRule),
         (documents.ParameterDocument, ParameterRule),
         (documents.RuleDocument, CrossRule),
         (documents.VariantDocument, Variant),
@@ -141,6 +206,7 @@ def test_the_schema_describes_every_field():
 
 words = st.text("abz09", min_size=1, max_size=4)
 lists = st.lists(words, max_size=3).map(tuple)
+verdicts = st.sampled_from(["auth_failed", "forbidden", "overloaded", "bad_response"])
 finite = st.none() | st.floats(-1e9, 1e9)
 json_values = st.recursive(
     st.booleans() | st.integers() | words,
@@ -199,14 +265,54 @@ users_kinds = st.builds(
             body=st.none() | st.dictionaries(words, json_values, max_size=2),
             list_at=words,
             authenticated=st.booleans(),
+            fails=st.lists(
+                st.builds(
+                    Denial,
+                    at=words,
+                    equals=words | st.booleans() | st.integers(0, 9),
+                    outcome=verdicts,
+                    message=st.just("") | words,
+                ),
+                max_size=1,
+            ).map(tuple),
         ),
         max_size=2,
     ),
+    unproven=st.dictionaries(st.sampled_from(["credential", "generate"]), words, max_size=1),
+    endpoints=st.lists(
+        st.builds(
+            Endpoint,
+            mode=st.sampled_from(["chat", "audio"]),
+            path=words.map("/{}/{{model}}".format),
+            match=lists,
+            shape=st.sampled_from(["", "speech"]),
+            query=st.dictionaries(words, words, max_size=1),
+            model_at=st.sampled_from(["model", "", "a.b"]),
+        ),
+        max_size=2,
+    ).map(tuple),
+    probe_tokens=st.integers(1, 999),
+    errors=st.lists(
+        st.builds(
+            ErrorRule,
+            outcome=verdicts,
+            codes=lists,
+            words=lists,
+            statuses=st.lists(st.integers(100, 599), max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
     parameters=st.none() | tables,
     rules=cross_rules,
     variants=st.lists(
         st.builds(
-            Variant, name=words, match=lists, modes=st.just(("chat",)), parameters=tables, rules=cross_rules
+            Variant,
+            name=words,
+            match=lists,
+            modes=st.just(("chat",)),
+            parameters=tables,
+            rules=cross_rules,
+            probe_tokens=st.none() | st.integers(1, 999),
         ),
         max_size=2,
     ).map(tuple),
