@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from reconciler.core.provider_kind import ProviderKind
+from reconciler.protocols.addresses import is_address
+from reconciler.protocols.exchange import Addresses
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LONGEST_HOST = 253
@@ -18,17 +20,17 @@ _HIGHEST_PORT = 65_535
 
 # Deliberately narrower than the standard: no user, no escapes, no backslash, nothing outside ASCII. What two
 # parsers could read differently is no URL here.
+# Both cases are written out: where case is ignored, `s` also means U+017F and `k` the sign for kelvin.
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(?=[/?]|$)"
-    r"[^\s\\#\x00-\x1f\x7f]*",
-    re.IGNORECASE,
+    r"(?P<scheme>[A-Za-z]+)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?=[/?]|$)[^\s\\#\x00-\x1f\x7f]*"
 )
 _ENTRY = re.compile(
     r"(?P<host>\[[0-9a-f:.]+\]|[^\[\]:/@]+|[0-9a-f]*(?::[0-9a-f]*){2,})(?::(?P<port>[0-9]{1,5}))?"
 )
 # The last label of a name is never a number; where it is one, resolvers read the whole as an address in
 # decimal, octal or hexadecimal.
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Origin(NamedTuple):
@@ -55,35 +57,59 @@ def origin_of(url: str) -> Origin | None:
     if match is None:
         return None
     scheme = match["scheme"].lower()
+    if scheme not in _DEFAULT_PORTS:
+        return None
     host = _plain_host(match["host"])
     port = int(match["port"]) if match["port"] else _DEFAULT_PORTS[scheme]
     return Origin(scheme, host, port) if host and 0 < port <= _HIGHEST_PORT else None
 
 
-def refusal(
-    url: str, kind: ProviderKind, allowed_hosts: Iterable[str], *, has_credential: bool
-) -> str | None:
-    """Why nothing may be sent to a URL, and what the operator can do about it; `None` where it may.
+class Ruling(NamedTuple):
+    """What was decided about a URL.
+
+    Attributes:
+        refusal: Why nothing may be sent there, and what the operator can do about it; `None` where it may.
+        addresses: What the host may stand for.
+    """
+
+    refusal: str | None
+    addresses: Addresses = "public"
+
+
+def ruling(url: str, kind: ProviderKind, allowed_hosts: Iterable[str], *, has_credential: bool) -> Ruling:
+    """Whether something may be sent to a URL, and which addresses its host may stand for.
 
     A kind's own hosts are open on the default port of https, loopback to the kinds that live there as long
     as no credential is sent, and everything else only where `allowed_hosts` (`host[:port]`, `*.` for
-    sub-domains) names it. Nothing but loopback is spoken to without encryption.
+    sub-domains) names it. Nothing but loopback is spoken to without encryption. A kind's own hosts are
+    public services, whoever else names them; what only the operator names may be on a private network.
     """
     origin = origin_of(url)
     if origin is None:
-        return "base_url is no plain URL of the form https://host[:port]/path; nothing was sent"
+        return Ruling("base_url is no plain URL of the form https://host[:port]/path; nothing was sent")
     loopback = is_loopback(origin.host)
     if origin.scheme == "http" and not loopback:
-        return f"http://{origin} is not encrypted, and only loopback may be; write https:// in base_url"
-    if _is_own(origin, kind) or any(_names(entry, origin) for entry in allowed_hosts):
-        return None
+        return Ruling(
+            f"http://{origin} is not encrypted, and only loopback may be; write https:// in base_url"
+        )
+    if _is_own(origin, kind):
+        return Ruling(None, "public")
+    if any(_names(entry, origin) for entry in allowed_hosts):
+        return Ruling(None, "loopback" if loopback else "private")
     if loopback and kind.loopback and kind.built_in and not has_credential:
-        return None
+        return Ruling(None, "loopback")
     what = "the credentials would go" if has_credential else "the request would go"
-    return (
+    return Ruling(
         f"{what} to {origin}, which is no host of {kind.name}, so nothing was sent; if it is meant, the "
         f"operator allows it: RECONCILER_ALLOWED_HOSTS={origin}"
     )
+
+
+def refusal(
+    url: str, kind: ProviderKind, allowed_hosts: Iterable[str], *, has_credential: bool
+) -> str | None:
+    """Why nothing may be sent to a URL, as `ruling` decides; `None` where it may."""
+    return ruling(url, kind, allowed_hosts, has_credential=has_credential).refusal
 
 
 def is_loopback(host: str) -> bool:
@@ -120,9 +146,9 @@ def _names(entry: str, origin: Origin) -> bool:
 
 
 def _covers(pattern: str, host: str) -> bool:
-    """Whether a pattern means a host; `*.` stands for one or more labels, never for none."""
+    """Whether a pattern means a host; `*.` stands for one or more labels, never for none or for numbers."""
     if pattern.startswith("*."):
-        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1 and ":" not in host
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1 and not is_address(host)
     return bool(pattern) and pattern == host
 
 

@@ -5,6 +5,7 @@ only where the credential may go.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from reconciler.protocols import hosts, reading
@@ -29,10 +30,11 @@ async def exchange(
     `source` says where the token is from, for people; equal questions are put once in a run.
     """
     url, allowed = question.request.url, case.run.access.allowed_hosts
-    refused = hosts.refusal(url, case.target.kind, allowed, has_credential=True)
-    if refused:
-        return Verdict("refused_host", refused)
-    answer = await case.run.ask(question.request, shared=True)
+    ruling = hosts.ruling(url, case.target.kind, allowed, has_credential=True)
+    if ruling.refusal:
+        return Verdict("refused_host", ruling.refusal)
+    request = replace(question.request, addresses=ruling.addresses)
+    answer = await case.run.ask(request, shared=True)
     if isinstance(answer, Verdict):
         return answer
     finding = classify(answer, rules, dialect)

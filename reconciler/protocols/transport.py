@@ -1,5 +1,6 @@
 """The one place where requests leave this machine: no redirects, no proxies or certificates from the
-environment, no cookies, bounded answers, and every failure turned into a verdict.
+environment, no cookies, no addresses that the host may not stand for, bounded answers, and every failure
+turned into a verdict.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import perf_counter
 from urllib.parse import urlencode
 
 import httpx2
 
-from reconciler.errors import UsageError
+from reconciler.protocols.addresses import is_address, refusal_among
 from reconciler.protocols.credentials import Secret
 from reconciler.protocols.exchange import Answer, Exchange, Request, Verdict
-from reconciler.protocols.hosts import origin_of
+from reconciler.protocols.hosts import Origin, origin_of
+from reconciler.protocols.pinned import AddressRefusedError, Resolver, system_resolver
+from reconciler.protocols.pools import Pools, proxy_at, trust_in
 
-USER_AGENT = "llm-reconciler"
 # No probe's answer is larger; what is larger is not read.
 LARGEST_BODY = 1024 * 1024
 
@@ -30,33 +31,50 @@ _LONGEST_REASON = 200
 
 
 class Transport:
-    """Sends requests over one pool of connections; see `open_transport`."""
+    """Sends requests; see `open_transport`."""
 
-    def __init__(self, client: httpx2.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
 
     async def send(self, request: Request) -> Exchange:
-        """The answer to a request, or the verdict where there is none within the request's timeout."""
-        where = origin_of(request.url) or "the endpoint"
+        """The answer to a request, or the verdict where there is none within the request's timeout.
+
+        A host that stands for an address which `request.addresses` does not take is `refused_host`, before
+        anything is connected to.
+        """
+        origin = origin_of(request.url)
+        if origin is None:
+            return _unsendable("the endpoint")
+        literal = (origin.host,) if is_address(origin.host) else ()
+        if refused := refusal_among(origin.host, literal, request.addresses):
+            return Verdict("refused_host", refused)
         request = _signed(request)
         # The library would quote an impossible header in its error and in its log.
         if not all(value.isascii() and value.isprintable() for _, value in _headers(request)):
-            return _unsendable(str(where))
+            return _unsendable(str(origin))
+        proxy = self._pools.proxy_to(origin)
+        where = f"{origin} (through the proxy {proxy})" if proxy else str(origin)
+        return await self._send(request, origin, where)
+
+    async def _send(self, request: Request, origin: Origin, where: str) -> Exchange:
         try:
             async with asyncio.timeout(request.timeout):
-                return await self._answer(request)
+                return await self._answer(request, origin)
         except (TimeoutError, httpx2.TimeoutException):
             return Verdict("timeout", f"{where} did not answer within {request.timeout:g} s")
+        except AddressRefusedError as refused:
+            return Verdict("refused_host", str(refused))
         except (httpx2.LocalProtocolError, httpx2.InvalidURL, UnicodeError):
-            return _unsendable(str(where))
+            return _unsendable(where)
         except httpx2.DecodingError:
             return Verdict("bad_response", f"{where} sent an answer that cannot be decompressed")
         except (httpx2.HTTPError, OSError) as error:
-            return _failure(error, str(where))
+            return _failure(error, where)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request, origin: Origin) -> Answer:
         started = perf_counter()
-        async with self._client.stream(
+        client = self._pools.client(origin, request.addresses)
+        async with client.stream(
             request.method, request.url, headers=_headers(request), content=_content(request)
         ) as response:
             body, complete = b"", True
@@ -67,38 +85,27 @@ class Transport:
 
 
 @asynccontextmanager
-async def open_transport(ca_file: str | None = None) -> AsyncIterator[Transport]:
+async def open_transport(
+    ca_file: str | None = None, *, proxy: str | None = None, resolver: Resolver = system_resolver
+) -> AsyncIterator[Transport]:
     """A transport that trusts the system's certificates, or those in `ca_file` instead of them.
 
+    Each host is looked up with `resolver`, and only addresses that `Request.addresses` takes are connected
+    to. Through a `proxy` (`http://` or `https://`, with a user and password if need be; loopback is called
+    without it) names are looked up by the proxy, so what they stand for is the proxy's to check. Proxies
+    that variables such as `HTTPS_PROXY` name are never used.
+
     Raises:
-        UsageError: `ca_file` cannot be read or holds no certificate.
+        UsageError: `ca_file` cannot be read or holds no certificate, or `proxy` is no address of one.
     """
     # At its most talkative the library logs whole headers of answers, which may quote keys.
     logging.getLogger("httpcore2").setLevel(logging.WARNING)
-    async with httpx2.AsyncClient(
-        verify=_trust(ca_file),
-        trust_env=False,
-        follow_redirects=False,
-        # Each request has its own limit, for everything together.
-        timeout=None,
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
-    ) as client:
-        yield Transport(client)
-
-
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return httpx2.create_ssl_context(trust_env=False)
+    trust = trust_in(ca_file)
+    pools = Pools(trust, proxy_at(proxy, trust), resolver)
     try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"The certificates in '{ca_file}' cannot be read.",
-            code="bad-ca-file",
-            hint="RECONCILER_CA_FILE names a file of certificates in PEM form",
-        ) from error
+        yield Transport(pools)
+    finally:
+        await pools.close()
 
 
 def _signed(request: Request) -> Request:
@@ -113,7 +120,7 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     if request.form:
         return [*request.headers, *secret, ("Content-Type", "application/x-www-form-urlencoded")]
     if request.body is not None:
-        return [*request.headers, *secret, ("Content-Type", "application/json")]
+        return [*request.headers, *secret, ("Content-Type", request.content_type)]
     return [*request.headers, *secret]
 
 
@@ -140,6 +147,9 @@ def _unsendable(where: str) -> Verdict:
 
 
 def _failure(error: Exception, where: str) -> Verdict:
+    if isinstance(error, httpx2.ProxyError):
+        # A proxy may answer with any words, the status alone is safe to repeat.
+        return Verdict("unreachable", f"{where} could not be reached: the proxy answered {str(error)[:3]}")
     reason = _reason(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         hint = "if it has a private authority, RECONCILER_CA_FILE names its certificates"

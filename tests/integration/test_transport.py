@@ -37,7 +37,7 @@ def sent(request, ca_file=None):
 
 
 def get(url, *, timeout=5.0, **fields):
-    return Request("GET", url, timeout, **fields)
+    return Request("GET", url, timeout, addresses="loopback", **fields)
 
 
 def probed(fake, model, *, timeout=5.0, **fields):

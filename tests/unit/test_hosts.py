@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.provider_kind import ProviderKind
-from reconciler.protocols.hosts import is_loopback, origin_of, refusal
+from reconciler.protocols.hosts import is_loopback, origin_of, refusal, ruling
 
 OPENAI = ProviderKind("openai", "openai", hosts=("api.openai.com", "*.ml.cloud.ibm.com"))
 LOCAL = ProviderKind("ollama", "openai", loopback=True)
@@ -64,6 +64,16 @@ def test_a_kinds_own_hosts_are_open(url):
         pytest.param(" https://api.openai.com/", id="a space before"),
         pytest.param("https://\u0430pi.openai.com/", id="a Cyrillic letter"),
         pytest.param("https://api.openai\u3002com/", id="another kind of dot"),
+        pytest.param("https://us-south.ml.cloud.ibm.com\u212a/", id="a sign whose lower case is a letter"),
+        pytest.param("http\u017f://api.openai.com/", id="a long s in the scheme"),
+        pytest.param("https://api.\u017fpeech.openai.com/", id="a long s in the host"),
+        pytest.param("https://api.openai.com:\u0664\u0664\u0663/", id="digits of another script"),
+        pytest.param("https://[fe80::1%25eth0]/", id="a zone"),
+        pytest.param("https://0xa9fea9fe/latest", id="a cloud's metadata in hexadecimal"),
+        pytest.param("https://2852039166/latest", id="a cloud's metadata in decimal"),
+        pytest.param("https://0251.0376.0251.0376/", id="a cloud's metadata in octal"),
+        pytest.param("https://169.254.43518/", id="a cloud's metadata in three parts"),
+        pytest.param("https://[::ffff:169.254.169.254]/", id="a cloud's metadata as IPv6"),
         pytest.param("https://xn--pi-6kc.openai.com/", id="the same in punycode"),
         pytest.param("https:/api.openai.com/", id="one slash"),
         pytest.param("https:///api.openai.com/", id="three slashes"),
@@ -144,11 +154,39 @@ def test_loopback_is_open_to_kinds_that_live_there_while_no_key_is_sent(url, ope
         ("::1", "https://[::1]/v1", True),
         ("[2001:db8::1]:8443", "https://[2001:DB8::1]:8443/", True),
         ("10.0.0.7:8443", "https://10.0.0.7:8443/", True),
+        ("*.254", "https://169.254.169.254/", False),
+        ("*.0.0.1", "https://127.0.0.1/", False),
+        ("169.254.169.254", "https://169.254.169.254/", True),
+        ("169.254.169.254", "https://[::ffff:169.254.169.254]/", False),
+        ("bank.example", "https://ban\u212a.example/", False),
     ],
 )
 def test_an_operator_opens_exactly_what_is_written(entry, url, opened):
     assert may(url, OPENAI, (entry,)) is opened
     assert may(url, LOCAL, ("other.example", entry)) is opened
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "allowed", "key", "addresses"),
+    [
+        pytest.param(OPENAI, "https://api.openai.com/v1", (), True, "public", id="a kind's own host"),
+        pytest.param(
+            OPENAI, "https://api.openai.com/v1", ("api.openai.com",), True, "public",
+            id="a kind's own host, whoever else names it",
+        ),
+        pytest.param(OPENAI, "https://gw.example/", ("gw.example",), True, "private", id="an operator's"),
+        pytest.param(LOCAL, "https://gw.example/", ("*.example",), False, "private", id="by a wildcard"),
+        pytest.param(OPENAI, "https://10.0.0.5/", ("10.0.0.5",), True, "private", id="an operator's address"),
+        pytest.param(OPENAI, "http://localhost/", ("localhost",), True, "loopback", id="localhost, named"),
+        pytest.param(OPENAI, "http://[::1]/", ("::1",), True, "loopback", id="loopback, named"),
+        pytest.param(LOCAL, "http://localhost:11434/", (), False, "loopback", id="a kind that lives there"),
+        pytest.param(OPENAI, "https://gw.example/", (), True, None, id="nobody's host"),
+    ],
+)  # fmt: skip
+def test_who_opens_a_host_decides_which_addresses_it_may_stand_for(kind, url, allowed, key, addresses):
+    ruled = ruling(url, kind, allowed, has_credential=key)
+    assert (ruled.addresses if ruled.refusal is None else None) == addresses
+    assert ruled.refusal == refusal(url, kind, allowed, has_credential=key)
 
 
 def test_a_kind_from_the_files_has_no_hosts_of_its_own():
@@ -178,7 +216,7 @@ def test_the_reason_repeats_nothing_of_a_url_that_may_hide_a_key():
     assert "canary" not in reason
 
 
-@given(st.text(alphabet="htps:/.@\\#?[]%0178xaf api.openai.com\u0430\u3002\t\n-", max_size=60))
+@given(st.text(alphabet="htps:/.@\\#?[]%0178xaf api.openai.com\u0430\u3002\u017f\u212a\t\n-", max_size=60))
 def test_whatever_is_open_is_read_the_same_by_the_http_library(text):
     import httpx2
 
