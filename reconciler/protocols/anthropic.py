@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Rule
+from reconciler.protocols.shapes import anthropic
 
 RULES = (
     Rule("quota_exhausted", words=r"spend limit|credit balance is too low", statuses=(400, 402)),
@@ -20,4 +21,6 @@ PROTOCOL = HttpProtocol(
     rules=RULES,
     placements={"api_key": Placement("x-api-key")},
     headers={"anthropic-version": "2023-06-01"},
+    shapes=anthropic.SHAPES,
+    wires=anthropic.WIRES,
 )

@@ -10,14 +10,19 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import PROBE_LEVELS, Probe, ProbeLevel
-from reconciler.protocols import hosts, reading
-from reconciler.protocols.classify import Dialect, Finding, Rule, classify
+from reconciler.protocols import hosts, reading, replies
+from reconciler.protocols.classify import Complaint, Dialect, Finding, Rule, classify
 from reconciler.protocols.credentials import Credentials, Unresolved
 from reconciler.protocols.exchange import Answer, Exchange, SecretHeader, Verdict
+from reconciler.protocols.generating import endpoint_of, shape_name, unserved, work_to_prove
+from reconciler.protocols.generation import Call, Reply, Shape, Work
+from reconciler.protocols.kind_rules import rules_of
 from reconciler.protocols.matching import find_listed
 from reconciler.protocols.questions import Case, Question, ask_about
 from reconciler.protocols.redaction import conceal
+from reconciler.protocols.refusals import names_sent, refused_parameters
 from reconciler.protocols.run import Run
+from reconciler.protocols.verdicts_in_body import denied
 from reconciler.protocols.ways import Way, choose
 
 _ANY_ANSWER = Probe()
@@ -52,6 +57,8 @@ class HttpProtocol:
         headers: Headers of every request, unless the kind says otherwise.
         dialect: How its errors are read; `None` where it speaks one of the usual ones.
         ways: The credentials that stand for each other, the preferred ones first.
+        shapes: How requests and answers look at its endpoints, by the name that kinds call them.
+        wires: The names of parameters in its requests by field, for kinds whose tables name none.
     """
 
     name: str
@@ -60,6 +67,8 @@ class HttpProtocol:
     headers: Mapping[str, str] = field(default_factory=dict)
     dialect: Dialect | None = None
     ways: tuple[Way, ...] = ()
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    wires: Mapping[str, str] = field(default_factory=dict)
 
     async def verify(self, target: ProbeTarget, run: Run) -> Verdict:
         """Probe one model at its target's level."""
@@ -96,6 +105,8 @@ class HttpProtocol:
                 return await self._reach(case)
             case "credential":
                 return await self.credential(case)
+            case "generate":
+                return await self.generate(case)
             case _:
                 return await self.model(case)
 
@@ -123,9 +134,9 @@ class HttpProtocol:
         if isinstance(exchange, Verdict):
             return exchange
         finding = (
-            classify(exchange, self.rules, self.dialect)
+            classify(exchange, rules_of(case.target.kind, self.rules), self.dialect)
             or reading.misshapen(exchange, probe)
-            or self.inspect(exchange.document, case, probe)
+            or self._against(exchange.document, case, probe)
         )
         if finding is not None:
             # Nothing was asked about a model, so a bare 404 speaks of the path.
@@ -151,6 +162,48 @@ class HttpProtocol:
             return exchange
         return await self._read(case, question, exchange)
 
+    def compose(self, work: Work) -> Call | Verdict:
+        """The request that a piece of work becomes: the same for the probe `generate` and for applications.
+
+        Work is made by `generating.work_of`; what comes back is read by `read`.
+        """
+        shape = self.shapes.get(shape_name(work.endpoint))
+        return unserved(work.kind, work.model_id, work.mode) if shape is None else shape.compose(work)
+
+    def read(self, work: Work, answer: Answer) -> Reply | Finding:
+        """What an answer to composed work says, or what is wrong with it."""
+        shape, rules = self.shapes[shape_name(work.endpoint)], rules_of(work.kind, self.rules)
+        return replies.read(answer, shape, work.endpoint, rules=rules, dialect=self.dialect)
+
+    async def generate(self, case: Case) -> Verdict:
+        """Whether the model does what applications will ask of it, with the parameters they will send."""
+        work = work_to_prove(case.target, defaults=self.wires, plain=_plain(case))
+        if isinstance(work, Verdict):
+            return work
+        call = self.compose(work)
+        if isinstance(call, Verdict):
+            return call
+        question = await self.authorized(case, Probe(method="POST", path=call.path, query=call.query))
+        if isinstance(question, Verdict):
+            return question
+        question = question.carrying(call)
+        exchange = await self.put(case, question)
+        if isinstance(exchange, Verdict):
+            return exchange
+        return await self._worked(case, question, exchange, work, names_sent(call, work.wired))
+
+    async def _worked(
+        self, case: Case, question: Question, answer: Answer, work: Work, sent: Mapping[str, str]
+    ) -> Verdict:
+        found = self.read(work, answer)
+        if isinstance(found, Reply):
+            return reading.done(case, question, answer, found)
+        if not found.is_certain:
+            return await self._look_beside(case, question, answer, found)
+        blamed = sent if replies.is_of_parameters(answer, found) else {}
+        refused = refused_parameters(answer.document, found.complaint.message, blamed)
+        return reading.judged(case, question, answer, found, refused=refused)
+
     async def put(self, case: Case, question: Question) -> Exchange:
         """Put a question; one that is about no model in particular is sent once in a run."""
         return await case.run.ask(question.request, shared=not question.is_about_one_model)
@@ -174,6 +227,10 @@ class HttpProtocol:
         del found, case, probe
         return None
 
+    def _against(self, found: Any, case: Case, probe: Probe) -> Finding | None:
+        """What a success says against the key or the model: by the kind's probe, or else by its protocol."""
+        return denied(found, probe) or self.inspect(found, case, probe)
+
     async def authorized(self, case: Case, probe: Probe) -> Question | Verdict:
         """The question of a probe, with what proves who asks."""
         headers = await self.secret_headers(case) if probe.authenticated else ()
@@ -181,14 +238,15 @@ class HttpProtocol:
 
     async def _read(self, case: Case, question: Question, answer: Answer) -> Verdict:
         probe = question.probe
-        finding = classify(answer, self.rules, self.dialect) or reading.misshapen(answer, probe)
+        rules = rules_of(case.target.kind, self.rules)
+        finding = classify(answer, rules, self.dialect) or reading.misshapen(answer, probe)
         if finding is not None and not finding.is_certain:
             return await self._second_look(case, question, answer, finding)
         if finding is not None:
             return reading.judged(case, question, answer, finding)
         if probe.list_at:
             return self._listed(case, question, answer)
-        finding = self.inspect(answer.document, case, probe)
+        finding = self._against(answer.document, case, probe)
         if finding is not None:
             return reading.judged(case, question, answer, finding)
         return reading.answered(case, question, answer)
@@ -199,7 +257,7 @@ class HttpProtocol:
         if item is None and reading.goes_on(answer.document, probe):
             detail = f"{case.model_id} is not on the first page of {question.host}'s list, which goes on"
             return reading.inconclusive(answer, detail)
-        finding = Finding("model_not_found") if item is None else self.inspect(item, case, probe)
+        finding = Finding("model_not_found") if item is None else self._against(item, case, probe)
         if finding is not None:
             return reading.judged(case, question, answer, finding)
         return reading.positive(answer, f"{question.host} lists {case.model_id}")
@@ -219,13 +277,35 @@ class HttpProtocol:
         # Where the second question got no answer at all, that is what there is to say.
         return beside if beside.http_status is None else wrong_path
 
+    async def _look_beside(self, case: Case, question: Question, answer: Answer, finding: Finding) -> Verdict:
+        """A bare 404 where work is done blames the model only where it is known to be missing: else it may be
+        the path that is, for not every server does every work.
+        """
+        wrong_path = reading.judged(case, question, answer, finding._replace(outcome="probe_invalid"))
+        if isinstance(self.probe(case, "model"), Verdict):
+            return wrong_path
+        beside = await self.model(case)
+        if beside.outcome == "model_not_found":
+            return reading.judged(case, question, answer, finding)
+        if beside.outcome == "ok":
+            known = Complaint(message="it knows the model, but does not do this work at this path")
+            return reading.judged(case, question, answer, Finding("unprobeable", known))
+        return beside if beside.http_status is None else wrong_path
+
+
+def _plain(case: Case) -> dict[str, str]:
+    """The credentials that are no secrets, such as a project's id."""
+    rules = case.target.kind.credentials
+    held = case.credentials.items()
+    return {name: one.reveal() for name, one in held if name in rules and not rules[name].secret}
+
 
 def _cannot_start(target: ProbeTarget) -> Verdict | None:
     """Why there is nothing to ask, if so."""
     if target.level == "none":
         return Verdict("skipped", "this model's probe is 'none'")
-    if target.level == "generate":
-        return Verdict("unprobeable", "the probe 'generate' is not offered yet; 'model' is the strongest one")
+    if target.level == "generate" and endpoint_of(target.kind, target.address.model_id, target.mode) is None:
+        return unserved(target.kind, target.address.model_id, target.mode)
     if not target.base_url:
         hint = f"kind {target.kind.name} has no default, so write one"
         return Verdict("unprobeable", f"{target.address.provider} has no base_url; {hint}")
@@ -233,6 +313,10 @@ def _cannot_start(target: ProbeTarget) -> Verdict | None:
 
 
 def _not_offered(target: ProbeTarget, level: ProbeLevel) -> Verdict:
-    offered = ", ".join(one for one in PROBE_LEVELS if one in target.kind.probes) or "none"
-    detail = f"kind {target.kind.name} has no probe that proves the {level} without generating"
+    kind = target.kind
+    proving = {*kind.probes, *(("generate",) if kind.endpoints else ())}
+    offered = ", ".join(one for one in PROBE_LEVELS if one in proving) or "none"
+    detail = f"kind {kind.name} has no probe that proves the {level} without generating"
+    reason = kind.unproven.get(level)
+    detail = f"{detail} ({reason})" if reason else detail
     return Verdict("unprobeable", f"{detail}; its probes are: {offered}")

@@ -1,5 +1,5 @@
 """Amazon Bedrock's protocol: models are asked about at the control host beside the one that runs them, with a
-key of Bedrock's own or with a signature.
+key of Bedrock's own or with a signature, and asked themselves at the other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from reconciler.protocols import dialects, hosts, sigv4
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Complaint, Finding, Rule
 from reconciler.protocols.exchange import Verdict
+from reconciler.protocols.generating import shape_name
+from reconciler.protocols.generation import Call, Work
+from reconciler.protocols.hints import hinted
 from reconciler.protocols.questions import Case, Question
+from reconciler.protocols.redaction import shorten
+from reconciler.protocols.shapes import bedrock
 from reconciler.protocols.ways import Way
 
 RULES = (
@@ -54,19 +59,28 @@ _PROFILES = re.compile(
     r"(global|us|us-gov|eu|apac|jp|au|ca)\.[a-z0-9-]+\..+|arn:.+:(application-)?inference-profile/.+"
 )
 _RUNTIME = re.compile(r"(?<=://)bedrock-runtime(?=(-fips)?\.)", re.IGNORECASE)
+_CONTROL = re.compile(r"(?<=://)bedrock(?=(-fips)?\.)", re.IGNORECASE)
+_BY_PROFILE = (
+    "this model is run by an inference profile: write the profile's id, such as us.{model}, as the model's"
+)
 _REGION = re.compile(r"(?:^|\.)bedrock(?:-runtime)?(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\.")
+_LONGEST_NAME = 100
 _REGIONS = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
 class BedrockProtocol(HttpProtocol):
-    """Bedrock, asked at its control host."""
+    """Bedrock, at its two hosts."""
 
     async def at_level(self, case: Case) -> Verdict:
-        """Reach the host that runs models; ask everything else beside it, where the key may go too."""
-        if case.target.level == "reach":
-            return await HttpProtocol.at_level(self, case)
-        return await HttpProtocol.at_level(self, replace(case, base_url=control_url(case.base_url)))
+        """Reach the host that runs models, and generate there; ask everything else beside it."""
+        match case.target.level:
+            case "reach":
+                return await HttpProtocol.at_level(self, case)
+            case "generate":
+                return await self._generated(case)
+            case _:
+                return await HttpProtocol.at_level(self, replace(case, base_url=control_url(case.base_url)))
 
     def probe(self, case: Case, level: ProbeLevel) -> Probe | Verdict:
         """An inference profile is asked about as such; what else has an ARN cannot be."""
@@ -77,6 +91,13 @@ class BedrockProtocol(HttpProtocol):
                 "unprobeable", "of ARNs, only inference profiles can be asked about; write the model's id"
             )
         return HttpProtocol.probe(self, case, level)
+
+    def compose(self, work: Work) -> Call | Verdict:
+        """A request; none for an embedding of a family whose words are not known."""
+        if shape_name(work.endpoint) == "embedding" and bedrock.embedding_family(work.model_id) is None:
+            detail = f"only Titan and Cohere models are known to embed, and {work.model_id} is none of them"
+            return Verdict("unprobeable", detail)
+        return HttpProtocol.compose(self, work)
 
     async def authorized(self, case: Case, probe: Probe) -> Question | Verdict:
         """The question of a probe; signed when it is sent, where there is no key of Bedrock's own."""
@@ -97,6 +118,12 @@ class BedrockProtocol(HttpProtocol):
         signer = sigv4.signer(case.credentials, region)
         return question._replace(request=replace(question.request, signer=signer))
 
+    async def _generated(self, case: Case) -> Verdict:
+        verdict = await HttpProtocol.at_level(self, replace(case, base_url=runtime_url(case.base_url)))
+        if "on-demand throughput" not in verdict.detail:
+            return verdict
+        return hinted(verdict, _BY_PROFILE.format(model=shorten(case.model_id, _LONGEST_NAME)))
+
     def inspect(self, found: Any, case: Case, probe: Probe) -> Finding | None:
         """Whether the account may use the model here."""
         del case
@@ -113,6 +140,8 @@ PROTOCOL = BedrockProtocol(
     placements={"api_key": Placement("Authorization", "Bearer ")},
     dialect=dialects.aws,
     ways=(Way(("api_key",)), Way((sigv4.ACCESS_KEY, sigv4.SECRET_KEY), (sigv4.SESSION_TOKEN,))),
+    shapes=bedrock.SHAPES,
+    wires=bedrock.WIRES,
 )
 
 
@@ -123,6 +152,15 @@ def control_url(base_url: str) -> str:
     'https://bedrock.eu-west-1.amazonaws.com'
     """
     return _RUNTIME.sub("bedrock", base_url, count=1)
+
+
+def runtime_url(base_url: str) -> str:
+    """The host that runs models beside the control host; any other host is taken to be both.
+
+    >>> runtime_url("https://bedrock.eu-west-1.amazonaws.com")
+    'https://bedrock-runtime.eu-west-1.amazonaws.com'
+    """
+    return _CONTROL.sub("bedrock-runtime", base_url, count=1)
 
 
 def _against_profile(found: Mapping[str, Any]) -> Finding | None:

@@ -147,8 +147,18 @@ def _despite_success(answer: Answer, rules: Sequence[Rule], read: Dialect) -> Fi
 
 def _has_error(document: Any) -> bool:
     return isinstance(document, dict) and (
-        bool(document.get("error")) or bool(document.get("errors")) or document.get("choices") == []
+        bool(document.get("error"))
+        or bool(document.get("errors"))
+        or document.get("choices") == []
+        or _error_of_choice(document) is not None
     )
+
+
+def _error_of_choice(document: Mapping[str, Any]) -> Any:
+    """Some providers begin well and fail then: the error stands in what would have been the answer."""
+    choices = document.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first.get("error") or None if isinstance(first, dict) else None
 
 
 def _by_rules(status: int, complaint: Complaint, rules: Sequence[Rule]) -> Outcome | None:
@@ -164,7 +174,7 @@ def complaint_of(answer: Answer) -> Complaint:
     document = error_document(answer)
     if document is None:
         return Complaint(message=_excerpt(answer) if answer.document is None else "")
-    inner = document.get("error") or document.get("errors")
+    inner = document.get("error") or document.get("errors") or _error_of_choice(document)
     if isinstance(inner, list) and inner:
         inner = inner[0]
     if isinstance(inner, dict):
@@ -220,7 +230,14 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
         return milliseconds / 1000
     text = headers.get("retry-after", "").strip()
     seconds = _number(text)
-    return seconds if seconds is not None else _until(text, now)
+    if seconds is not None:
+        return seconds
+    moment = _moment(text)
+    if moment is None:
+        return None
+    # A date is of the server's own clock, which may be off, and the run may have begun a while ago.
+    said_at = _moment(headers.get("date", "")) or now
+    return min(max((moment - said_at).total_seconds(), 0.0), _LONGEST_WAIT)
 
 
 def _number(text: str) -> float | None:
@@ -231,11 +248,9 @@ def _number(text: str) -> float | None:
     return min(number, _LONGEST_WAIT) if math.isfinite(number) and number >= 0 else None
 
 
-def _until(text: str, now: datetime) -> float | None:
+def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), _LONGEST_WAIT)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

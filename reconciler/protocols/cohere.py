@@ -9,6 +9,7 @@ from reconciler.core.provider_kind import Probe
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Complaint, Finding, Rule
 from reconciler.protocols.questions import Case
+from reconciler.protocols.shapes import cohere
 
 RULES = (
     Rule(
@@ -32,5 +33,9 @@ class CohereProtocol(HttpProtocol):
 
 
 PROTOCOL = CohereProtocol(
-    name="cohere", rules=RULES, placements={"api_key": Placement("Authorization", "Bearer ")}
+    name="cohere",
+    rules=RULES,
+    placements={"api_key": Placement("Authorization", "Bearer ")},
+    shapes=cohere.SHAPES,
+    wires=cohere.WIRES,
 )

@@ -8,10 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from reconciler.core.outcome import Outcome
 from reconciler.protocols.credentials import Secret
+
+Addresses = Literal["public", "loopback", "private"]
 
 
 class SecretHeader(NamedTuple):
@@ -39,11 +41,14 @@ class Request:
         timeout: Seconds for everything: connecting, sending, and reading the answer to its end.
         headers: Plain headers.
         secrets: Headers that hold credentials.
-        body: A JSON body, encoded.
+        body: A body, encoded.
+        content_type: What the body is.
         form: A form body; its secrets are revealed only when it is sent.
         headers_only: Whether the answer's body does not matter and is not read.
         attempt: Makes a repeated question a new one.
         signer: Signs it when it is sent; equal signers make equal questions.
+        addresses: What the host's name may stand for: `public` addresses of the internet only, `loopback`
+            only, or `private` networks too, where the operator named the host.
     """
 
     method: str
@@ -56,6 +61,8 @@ class Request:
     headers_only: bool = False
     attempt: int = 0
     signer: Signer | None = None
+    addresses: Addresses = "public"
+    content_type: str = "application/json"
 
     @property
     def held(self) -> tuple[Secret, ...]:
@@ -107,6 +114,7 @@ class Verdict:
     provider_code: str | None = None
     retry_after: float | None = None
     answered_by: str | None = None
+    refused_parameters: tuple[str, ...] = ()
 
 
 Exchange = Answer | Verdict

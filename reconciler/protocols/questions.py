@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -12,7 +12,9 @@ from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import Probe
 from reconciler.protocols import hosts
 from reconciler.protocols.credentials import Credentials
+from reconciler.protocols.encoding import encoded
 from reconciler.protocols.exchange import Request, SecretHeader, Verdict
+from reconciler.protocols.generation import Call
 from reconciler.protocols.run import Run
 
 # Headers that decide how a request is framed or where it is routed are nobody's to set.
@@ -47,10 +49,11 @@ class Case:
 
 
 class Question(NamedTuple):
-    """A probe that may be asked, with the request it became."""
+    """A probe that may be asked, with the request it became; `is_work` where a model is asked to do some."""
 
     probe: Probe
     request: Request
+    is_work: bool = False
 
     @property
     def host(self) -> str:
@@ -60,7 +63,14 @@ class Question(NamedTuple):
     @property
     def is_about_one_model(self) -> bool:
         """Whether the model's id is in it; if not, one answer decides every model of the provider."""
-        return _MODEL in f"{self.probe.path}{self.probe.query}{self.probe.body}"
+        return self.is_work or _MODEL in f"{self.probe.path}{self.probe.query}{self.probe.body}"
+
+    def carrying(self, call: Call) -> Question:
+        """The same question with what a call says; texts in it stay as they are."""
+        body, content_type = encoded(call.body)
+        headers = (*self.request.headers, *call.headers.items())
+        request = replace(self.request, body=body, content_type=content_type, headers=headers)
+        return self._replace(request=request, is_work=True)
 
 
 def ask_about(
@@ -73,9 +83,9 @@ def ask_about(
     target = case.target
     url = url_of(case.base_url, probe, case.model_id)
     allowed = case.run.access.allowed_hosts
-    refused = hosts.refusal(url, target.kind, allowed, has_credential=bool(secrets))
-    if refused:
-        return Verdict("refused_host", refused)
+    ruling = hosts.ruling(url, target.kind, allowed, has_credential=bool(secrets))
+    if ruling.refusal:
+        return Verdict("refused_host", ruling.refusal)
     every = {**headers, **target.kind.headers}
     request = Request(
         method=probe.method,
@@ -84,6 +94,7 @@ def ask_about(
         headers=tuple((name, text) for name, text in every.items() if name.lower() not in _RESERVED_HEADERS),
         secrets=secrets,
         body=None if probe.body is None else json.dumps(_filled(probe.body, case.model_id)).encode(),
+        addresses=ruling.addresses,
     )
     return Question(probe, request)
 

@@ -9,7 +9,8 @@ from reconciler.core.provider_kind import Probe
 from reconciler.protocols import hosts
 from reconciler.protocols.classify import Complaint, Finding, retry_after
 from reconciler.protocols.exchange import Answer, Verdict
-from reconciler.protocols.matching import name_of, same_model
+from reconciler.protocols.generation import Reply
+from reconciler.protocols.matching import aliases_of, name_of, same_model
 from reconciler.protocols.questions import Case, Question
 from reconciler.protocols.redaction import redact, shorten
 from reconciler.protocols.wording import Scene, sentence
@@ -53,7 +54,7 @@ def answered(case: Case, question: Question, answer: Answer) -> Verdict:
         nameless = Complaint(message=f"there is no '{id_field}' in it")
         return judged(case, question, answer, Finding("bad_response", nameless))
     shown = redact(named, case.credentials.values(), limit=_LONGEST_NAME)
-    if same_model(case.model_id, named):
+    if same_model(case.model_id, named) or case.model_id in aliases_of(document):
         verdict = positive(answer, f"{question.host} knows {case.model_id}")
     else:
         other = Finding("model_mismatch", Complaint(message=f"it was {shown}"))
@@ -61,19 +62,39 @@ def answered(case: Case, question: Question, answer: Answer) -> Verdict:
     return replace(verdict, answered_by=shown)
 
 
-def judged(case: Case, question: Question, answer: Answer, finding: Finding) -> Verdict:
-    """A finding in words: ours, then the provider's without anything secret."""
+def judged(
+    case: Case, question: Question, answer: Answer, finding: Finding, *, refused: tuple[str, ...] = ()
+) -> Verdict:
+    """A finding in words: ours, then the provider's without anything secret.
+
+    `refused` are our names of the parameters that the provider complains about.
+    """
     secrets = (*case.credentials.values(), *question.request.held)
     complaint = finding.complaint
     message = redact(_message(answer, complaint), secrets)
     code = redact(complaint.code or complaint.type, secrets, limit=_LONGEST_CODE)
     verdict = Verdict(
         finding.outcome,
-        sentence(finding.outcome, _scene(case, question, answer), message),
+        sentence(finding.outcome, _scene(case, question, answer)._replace(refused=refused), message),
         provider_code=code or None,
+        refused_parameters=refused,
         retry_after=_wait(answer, complaint, case),
     )
     return _timed(verdict, answer)
+
+
+def done(case: Case, question: Question, answer: Answer, reply: Reply) -> Verdict:
+    """Work that was done: by the model that was asked for? What it wrote is not kept."""
+    host, model_id = question.host, shorten(case.model_id, _LONGEST_NAME)
+    count = "" if reply.output_tokens is None else f" ({reply.output_tokens} tokens)"
+    verdict = positive(answer, f"{host} generated with {model_id}{count}")
+    if reply.model is None:
+        return verdict
+    shown = redact(reply.model, case.credentials.values(), limit=_LONGEST_NAME)
+    if not same_model(case.model_id, reply.model):
+        other = Finding("model_mismatch", Complaint(message=f"it was {shown}"))
+        verdict = judged(case, question, answer, other)
+    return replace(verdict, answered_by=shown)
 
 
 def positive(answer: Answer, detail: str) -> Verdict:
@@ -112,6 +133,7 @@ def _scene(case: Case, question: Question, answer: Answer) -> Scene:
         host=question.host,
         key=_key_source(case) if question.probe.authenticated else "",
         status=answer.status,
+        is_work=question.is_work,
     )
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from reconciler.protocols.base import ProbeProtocol
 
 _NAMES = frozenset(
-    {"openai", "anthropic", "watsonx", "azure-openai", "bedrock", "cohere", "gemini", "vertex"}
+    {"openai", "anthropic", "watsonx", "azure-openai", "bedrock", "cohere", "gemini", "vertex", "ollama"}
 )
 
 

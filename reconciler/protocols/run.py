@@ -7,12 +7,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from reconciler.core.probe import Access, ProbeTarget
 from reconciler.protocols.credentials import Credentials, Unresolved, resolve_all
-from reconciler.protocols.exchange import Exchange, Request
+from reconciler.protocols.exchange import Answer, Exchange, Request
 
 Made = TypeVar("Made")
 
@@ -30,15 +31,25 @@ class Run:
     Attributes:
         access: What the operator allows.
         now: When the run began.
+        requests: How many were sent through this view of it.
     """
 
     def __init__(self, sender: Sender, access: Access, now: datetime) -> None:
         self.access = access
         self.now = now
+        self.requests = 0
         self._sender = sender
         self._asked: dict[Request, asyncio.Task[Exchange]] = {}
         self._resolved: dict[Any, Credentials | Unresolved] = {}
         self._made: dict[Hashable, Any] = {}
+        self._shared: list[tuple[Request, asyncio.Task[Exchange]]] = []
+
+    def for_probe(self) -> Self:
+        """A view of the same run for one probe: it shares everything, and counts what it sends itself."""
+        view = copy(self)
+        view.requests = 0
+        view._shared = []  # noqa: SLF001 - it is one of ours
+        return view
 
     def credentials(self, target: ProbeTarget) -> Credentials | Unresolved:
         """A target's credentials, resolved once for all models of its provider."""
@@ -59,17 +70,36 @@ class Run:
     async def ask(self, request: Request, *, shared: bool = False) -> Exchange:
         """Send a request; a shared one only once in this run, all who ask get the same answer."""
         if not shared:
+            self.requests += 1
             return await self._sender.send(request)
         if request not in self._asked:
+            self.requests += 1
             self._asked[request] = asyncio.create_task(self._sender.send(request))
+        self._shared.append((request, self._asked[request]))
         # Who gives up waiting must not take the answer from the others.
         return await asyncio.shield(self._asked[request])
+
+    def forget(self) -> None:
+        """Let the shared questions of this probe that went wrong be asked anew, as it is to be repeated.
+
+        An answer stays with its question otherwise: one that came in a bad moment would be everybody's.
+        """
+        last = self._shared[-1:]
+        for request, task in self._shared:
+            is_current = self._asked.get(request) is task and task.done()
+            if is_current and ((request, task) in last or not _is_good(task)):
+                del self._asked[request]
 
     async def close(self) -> None:
         """Stop every question that nobody waits for any more."""
         for task in self._asked.values():
             task.cancel()
         await asyncio.gather(*self._asked.values(), return_exceptions=True)
+
+
+def _is_good(task: asyncio.Task[Exchange]) -> bool:
+    exchange = task.result()
+    return isinstance(exchange, Answer) and exchange.is_success
 
 
 @asynccontextmanager

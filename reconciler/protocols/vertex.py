@@ -18,6 +18,7 @@ from reconciler.protocols.exchange import Request, SecretHeader, Verdict
 from reconciler.protocols.questions import Case, Question
 from reconciler.protocols.run import Run
 from reconciler.protocols.service_account import ServiceAccount
+from reconciler.protocols.shapes import gemini
 from reconciler.protocols.ways import Way
 
 # The exchange has a dialect of its own, in which a bad key is a bad request.
@@ -58,21 +59,19 @@ class VertexProtocol(HttpProtocol):
         return account if isinstance(account, Unresolved) else {**found, _KEY: key_file}
 
     def probe(self, case: Case, level: ProbeLevel) -> Probe | Verdict:
-        """The kind's probe, with the project and the location in its path."""
+        """The kind's probe, or why there is none for a model."""
         probe = HttpProtocol.probe(self, case, level)
         if isinstance(probe, Verdict) or level != "model":
             return probe
         if not _COUNTED.fullmatch(case.model_id) or case.target.mode not in {"chat", "completion"}:
             detail = f"only Gemini models count tokens, and {case.model_id} is asked about in no other way"
-            return Verdict("unprobeable", f"{detail}; 'credential' is the strongest probe for it")
-        project, location = _project(case), _location(case)
-        if project is None or location is None:
-            missing = "project" if project is None else "location"
-            return Verdict(
-                "unprobeable", f"{case.target.address.provider} names no {missing} of Google Cloud"
-            )
-        path = probe.path.replace("{project}", project).replace("{location}", location)
-        return replace(probe, path=path)
+            return Verdict("unprobeable", f"{detail}; short of generating, 'credential' is the strongest")
+        return probe
+
+    async def authorized(self, case: Case, probe: Probe) -> Question | Verdict:
+        """The question of a probe, with the project and the location in its path."""
+        placed = _placed(case, probe)
+        return placed if isinstance(placed, Verdict) else await HttpProtocol.authorized(self, case, placed)
 
     async def credential(self, case: Case) -> Verdict:
         """Whether a token is given for the key, or accepted."""
@@ -121,6 +120,8 @@ PROTOCOL = VertexProtocol(
     placements={"access_token": Placement("Authorization", "Bearer ")},
     dialect=dialects.google,
     ways=(Way(("access_token",)), Way((_KEY,))),
+    shapes=gemini.SHAPES_OF_VERTEX,
+    wires=gemini.WIRES,
 )
 
 
@@ -144,6 +145,17 @@ def _file_named(named: Secret, target: ProbeTarget, run: Run) -> Secret | Unreso
     )
     outcome = "secret_missing" if found is None else found.outcome
     return Unresolved(outcome, f"{detail}, or below what RECONCILER_ALLOWED_FILES adds")
+
+
+def _placed(case: Case, probe: Probe) -> Probe | Verdict:
+    """A probe whose path says where it is asked, as far as it asks for that."""
+    if "{project}" not in probe.path and "{location}" not in probe.path:
+        return probe
+    project, location = _project(case), _location(case)
+    if project is None or location is None:
+        missing = "project" if project is None else "location"
+        return Verdict("unprobeable", f"{case.target.address.provider} names no {missing} of Google Cloud")
+    return replace(probe, path=probe.path.replace("{project}", project).replace("{location}", location))
 
 
 def _project(case: Case) -> str | None:

@@ -4,16 +4,23 @@ models says which of them are withdrawn.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from reconciler.core.provider_kind import Probe
+from reconciler.core.probe import ProbeTarget
+from reconciler.core.provider_kind import Probe, ProviderKind
 from reconciler.protocols import reading, tokens
 from reconciler.protocols.base import HttpProtocol
 from reconciler.protocols.classify import Complaint, Finding, Rule, complaint_of
+from reconciler.protocols.credentials import Credentials, Unresolved
 from reconciler.protocols.exchange import Answer, Exchange, Request, SecretHeader, Verdict
+from reconciler.protocols.generation import Call, Work
 from reconciler.protocols.questions import Case, Question
+from reconciler.protocols.run import Run
+from reconciler.protocols.shapes import watsonx
+from reconciler.protocols.shapes.watsonx import PAYERS
 
 IAM_URL = "https://iam.cloud.ibm.com/identity/token"
 _GRANT = "urn:ibm:params:oauth:grant-type:apikey"
@@ -35,6 +42,20 @@ IAM_RULES = (Rule("auth_failed", statuses=(400, 401, 403)), Rule("probe_invalid"
 @dataclass(frozen=True, slots=True)
 class WatsonxProtocol(HttpProtocol):
     """watsonx.ai, with its keys exchanged at IBM's IAM."""
+
+    def credentials(self, target: ProbeTarget, run: Run) -> Credentials | Unresolved:
+        """A target's credentials; the project or space that it names wins over the environment's."""
+        found = HttpProtocol.credentials(self, target, run)
+        given = target.credentials if isinstance(target.credentials, Mapping) else {}
+        if isinstance(found, Unresolved) or not any(name in given for name in PAYERS):
+            return found
+        return {name: one for name, one in found.items() if name not in PAYERS or name in given}
+
+    def compose(self, work: Work) -> Call | Verdict:
+        """A request; none where nobody pays, for the answer would be a refusal that says little."""
+        if not any(work.plain.get(name) for name in PAYERS):
+            return Verdict("secret_missing", _nobody_pays(work.kind))
+        return HttpProtocol.compose(self, work)
 
     async def credential(self, case: Case) -> Verdict:
         """Whether IAM gives a token for the key."""
@@ -86,7 +107,17 @@ class WatsonxProtocol(HttpProtocol):
         return await tokens.exchange(case, Question(probe, request), rules=IAM_RULES, source="IAM")
 
 
-PROTOCOL = WatsonxProtocol(name="watsonx", rules=RULES)
+PROTOCOL = WatsonxProtocol(name="watsonx", rules=RULES, shapes=watsonx.SHAPES, wires=watsonx.WIRES)
+
+
+def _nobody_pays(kind: ProviderKind) -> str:
+    rules = kind.credentials
+    variables = [rules[name].env[0] for name in PAYERS if name in rules and rules[name].env]
+    wanted = " or ".join(variables or PAYERS)
+    return (
+        f"{kind.name} generates for a project or a space, and none is named; set {wanted}, or write "
+        "project_id or space_id under the provider's credentials"
+    )
 
 
 async def _put(case: Case, question: Question) -> Exchange:

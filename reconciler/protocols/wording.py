@@ -16,6 +16,8 @@ class Scene(NamedTuple):
         host: Where the question went.
         key: Where the key came from, such as a variable's name; empty where none was sent.
         status: The HTTP status of the answer.
+        refused: The parameters that the provider complains about.
+        is_work: Whether a model was asked to do some work, so that the path is no guess of ours.
     """
 
     provider: str
@@ -23,6 +25,8 @@ class Scene(NamedTuple):
     host: str
     key: str = ""
     status: int = 0
+    refused: tuple[str, ...] = ()
+    is_work: bool = False
 
 
 _SENTENCES: dict[Outcome, str] = {
@@ -47,6 +51,11 @@ _WITHOUT_KEY: dict[Outcome, str] = {
     "forbidden": "{host} refuses requests without a key, and none is configured for {provider}",
     "model_not_found": "{host} has no model {model}",
 }
+_OF_WORK: dict[Outcome, str] = {
+    "probe_invalid": "{host} did not take the request for {model} (HTTP {status})",
+    "unprobeable": "{host} does not offer this for {model} (HTTP {status})",
+}
+_REFUSED = "{host} refuses {refused}"
 
 
 def sentence(outcome: Outcome, scene: Scene, message: str = "") -> str:
@@ -54,5 +63,9 @@ def sentence(outcome: Outcome, scene: Scene, message: str = "") -> str:
     template = _SENTENCES.get(outcome, outcome)
     if not scene.key:
         template = _WITHOUT_KEY.get(outcome, template)
-    said = template.format(**scene._asdict())
+    if scene.is_work:
+        template = _OF_WORK.get(outcome, template)
+    if scene.refused:
+        template = _REFUSED
+    said = template.format(**{**scene._asdict(), "refused": ", ".join(scene.refused)})
     return f"{said}: {message}" if message else said

@@ -94,6 +94,7 @@ class MoreConversation(Conversation):
     def dialects(self):
         """What is spoken, by the first segment of the path."""
         return {
+            **super().dialects(),
             "azure-openai": self._azure,
             "gemini": self._gemini,
             "vertex": self._vertex,
@@ -104,6 +105,9 @@ class MoreConversation(Conversation):
 
     def fail(self, status, code, message, headers=()):
         """An error in the dialect that is spoken."""
+        if self.dialect in {"anthropic", "watsonx", "iam", "ollama"}:
+            super().fail(status, code, message, headers)
+            return
         if self.dialect in {"gemini", "vertex"}:
             error = {"code": status, "message": message, "status": _GOOGLE.get(status, "UNKNOWN")}
             if code.isupper():

@@ -399,7 +399,7 @@ class Conversation:
         self.fail(403, code, "Country, region, or territory not supported")
 
     def _be_rate_limited(self):
-        self.fail(429, "rate_limit_exceeded", "Rate limit reached, slow down", {"Retry-After": "7"})
+        self.fail(429, "rate_limit_exceeded", "Rate limit reached, slow down", {"Retry-After": "1"})
 
     def _be_no_quota(self):
         self.fail(429, "insufficient_quota", "You exceeded your current quota, check your plan.")

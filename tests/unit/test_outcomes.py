@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,12 +13,12 @@ from support.probing import watsonx as watsonx_kind
 
 from reconciler.core.outcome import DETAIL_LIMIT, OUTCOMES
 from reconciler.core.probe import Access
-from reconciler.core.provider_kind import Probe
+from reconciler.core.provider_kind import Denial, Probe
 from reconciler.protocols import anthropic, openai, watsonx
 from reconciler.protocols.classify import classify, retry_after
 from reconciler.protocols.credentials import Secret
 from reconciler.protocols.exchange import Answer, Verdict
-from reconciler.protocols.matching import is_listed, same_model
+from reconciler.protocols.matching import find_listed, is_listed, same_model
 from reconciler.protocols.questions import url_of
 from reconciler.protocols.redaction import redact
 from reconciler.protocols.registry import protocol
@@ -192,6 +193,11 @@ def test_a_bare_404_is_not_certain_to_speak_of_the_model(body):
         ("openai/gpt-4o", "gpt-4o", True),
         ("gpt-4o", "my-gpt-4o", False),
         ("granite-13b", "tiny.gguf", False),
+        ("claude-sonnet-4-0", "claude-sonnet-4-20250514", True),
+        ("claude-sonnet-4-0", "claude-sonnet-4-5-20250929", False),
+        ("claude-sonnet-4@20250514", "claude-sonnet-4-20250514", True),
+        ("openai/gpt-4.1", "gpt-4.1-2025-04-14", True),
+        ("openai/gpt-4.1", "gpt-4.1-mini-2025-04-14", False),
     ],
 )
 def test_variants_of_a_name_are_one_model_and_others_are_not(asked, answered, same):
@@ -218,6 +224,15 @@ def test_a_list_must_name_the_model_itself_or_a_snapshot_of_it(asked, listed, th
     assert is_listed(asked, listed) is there
 
 
+def test_a_model_may_be_listed_under_another_of_its_names():
+    models = [
+        {"id": "mistral-small-2506", "aliases": ["mistral-small-latest", 7]},
+        {"id": "b", "aliases": "c"},
+    ]
+    assert find_listed("mistral-small-latest", models, "id") is models[0]
+    assert find_listed("c", models, "id") is None
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -229,6 +244,8 @@ def test_a_list_must_name_the_model_itself_or_a_snapshot_of_it(asked, listed, th
         ({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, 30.0),
         ({"retry-after": "Thu, 01 Jan 2026 00:00:30"}, 30.0),
         ({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Thu, 01 Jan 2026 00:09:30 GMT", "date": "Thu, 01 Jan 2026 00:09:25 GMT"}, 5.0),
+        ({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT", "date": "today"}, 30.0),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
@@ -403,7 +420,7 @@ def test_an_answer_must_come_from_the_model_that_was_asked(body, expected, answe
     ("case", "outcome", "words"),
     [
         (target(level="none"), "skipped", "none"),
-        (target(level="generate"), "unprobeable", "not offered"),
+        (target(level="generate"), "unprobeable", "no endpoint for the mode chat"),
         (target(base_url=None), "unprobeable", "base_url"),
         (target(kind=COMPATIBLE, base_url="https://x.example"), "refused_host", "ALLOWED_HOSTS=x.example"),
         (target(base_url="https://x.example"), "refused_host", "ALLOWED_HOSTS=x.example"),
@@ -566,3 +583,11 @@ def test_no_answer_breaks_the_reader(case, environ, status, body):
 def test_a_malicious_body_is_a_bad_response(body):
     verdict = verified(target("a"), SameForAll(Answer(200, {}, body.encode())))
     assert verdict.outcome == "bad_response"
+
+
+def test_a_success_that_says_no_counts_as_its_kind_says():
+    blocked = Denial("team_blocked", equals=True, outcome="forbidden", message="the team is blocked")
+    kind = replace(OPENAI, probes={"model": Probe(path="/models/{model}", fails=(blocked,))})
+    body = {"id": "gpt-4o", "team_blocked": True}
+    verdict = verified(target("gpt-4o", kind), Scripted(**{"gpt-4o": answer(200, body)}))
+    assert (verdict.outcome, "the team is blocked" in verdict.detail) == ("forbidden", True)

@@ -1,0 +1,53 @@
+"""Ollama's own protocol, which says more than the one of OpenAI that it offers beside it: a model that is not
+there can be pulled, and one that is not loaded yet takes its time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from reconciler.protocols.base import HttpProtocol, Placement
+from reconciler.protocols.classify import Rule
+from reconciler.protocols.exchange import Verdict
+from reconciler.protocols.hints import hinted
+from reconciler.protocols.questions import Case
+from reconciler.protocols.redaction import shorten
+from reconciler.protocols.shapes import ollama
+
+RULES = (
+    # A missing model is always named; this is what its router says of a path.
+    Rule("probe_invalid", words=r"^404 page not found", statuses=(404,)),
+    Rule("model_not_found", words=r"^model .{0,300}not found", statuses=(400, 404)),
+    Rule("overloaded", words=r"server busy|maximum pending requests"),
+)
+# People copy the endpoint with the path of one surface or the other behind it.
+_SURFACE = re.compile(r"/(v1|api)/?$")
+_LONGEST_NAME = 100
+_LOADING = "the first call loads the model, which may take minutes: load it before, or give a longer timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaProtocol(HttpProtocol):
+    """An Ollama server, asked in its own words."""
+
+    async def at_level(self, case: Case) -> Verdict:
+        """Probe below the server's root, and say what can be done about it."""
+        base_url = _SURFACE.sub("", case.base_url)
+        verdict = await HttpProtocol.at_level(self, replace(case, base_url=base_url))
+        match verdict.outcome:
+            case "model_not_found":
+                return hinted(verdict, f"ollama pull {shorten(case.model_id, _LONGEST_NAME)}")
+            case "timeout" if case.target.level == "generate":
+                return hinted(verdict, _LOADING)
+            case _:
+                return verdict
+
+
+PROTOCOL = OllamaProtocol(
+    name="ollama",
+    rules=RULES,
+    placements={"api_key": Placement("Authorization", "Bearer ")},
+    shapes=ollama.SHAPES,
+    wires=ollama.WIRES,
+)

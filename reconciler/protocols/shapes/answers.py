@@ -1,0 +1,86 @@
+"""What the shapes of several protocols share: fields that are moved to other names, and the places in answers
+where texts, models and counts stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from reconciler.core.provider_kind import Endpoint
+from reconciler.core.wire import merged, nested, value_at, without
+from reconciler.protocols.exchange import Answer
+from reconciler.protocols.generation import Call, Reply, Work
+
+_ASKED = ("prompt_tokens", "input_tokens")
+_ANSWERED = ("completion_tokens", "output_tokens")
+
+
+class Moved(NamedTuple):
+    """A request's fields after some were moved, and our names of those by their new ones."""
+
+    fields: Mapping[str, Any]
+    renamed: Mapping[str, str]
+
+
+def moved(work: Work, names: Mapping[str, str]) -> Moved:
+    """The fields of a piece of work with some at other places: dotted new names by dotted old ones.
+
+    What already stands at a new place was put there by name, and stays.
+    """
+    fields, renamed = work.wired.fields, {}
+    for old, new in names.items():
+        value = value_at(fields, old)
+        if value is None or old == new:
+            continue
+        fields = merged(nested({new: value}), without(fields, old))
+        renamed[new] = work.wired.names.get(new) or work.wired.names.get(old, f"extra.{old}")
+    return Moved(fields, renamed)
+
+
+def call(work: Work, fields: Mapping[str, Any], *, renamed: Mapping[str, str] | None = None) -> Call:
+    """A call of the work's endpoint."""
+    return Call(fields, work.endpoint.path, work.endpoint.query, renamed=renamed or {})
+
+
+def reply(answer: Answer, endpoint: Endpoint, *, text: str = "", finish_reason: Any = None) -> Reply:
+    """A reply with the model and the counts where most protocols put them."""
+    usage = value_at(answer.document, "usage")
+    return Reply(
+        text=text,
+        model=model_of(answer, endpoint),
+        finish_reason=finish_reason if isinstance(finish_reason, str) else None,
+        input_tokens=count_at(usage, *_ASKED),
+        output_tokens=count_at(usage, *_ANSWERED),
+    )
+
+
+def model_of(answer: Answer, endpoint: Endpoint) -> str | None:
+    """The model that answered, where the endpoint says so."""
+    named = value_at(answer.document, endpoint.model_at) if endpoint.model_at else None
+    return named if isinstance(named, str) and named else None
+
+
+def count_at(document: Any, *paths: str) -> int | None:
+    """The first whole number at some dotted places."""
+    found = (value_at(document, path) for path in paths)
+    return next((one for one in found if isinstance(one, int) and not isinstance(one, bool)), None)
+
+
+def first_of(document: Any, name: str) -> Mapping[str, Any] | None:
+    """The first mapping of a list in an answer; `None` where there is none."""
+    items = document.get(name) if isinstance(document, Mapping) else None
+    first = items[0] if isinstance(items, list) and items else None
+    return first if isinstance(first, Mapping) else None
+
+
+def text_of(content: Any) -> str:
+    """A message's text: as it is, or put together from its parts.
+
+    >>> text_of([{"type": "text", "text": "o"}, {"type": "text", "text": "k"}, {"type": "image"}])
+    'ok'
+    """
+    if isinstance(content, list):
+        parts = (part.get("text") for part in content if isinstance(part, Mapping))
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
