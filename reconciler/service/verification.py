@@ -1,41 +1,49 @@
-"""Probing many models at once: bounded for each provider, in total and in time, so that nothing hangs and
-what is known is kept.
+"""Probing many models at once: bounded for each provider, each host, in total and in time, so that nothing
+hangs and what is known is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from reconciler.core.outcome import Result
 from reconciler.core.probe import Access, ProbeTarget
-from reconciler.protocols.exchange import Verdict
-from reconciler.protocols.registry import protocol
-from reconciler.protocols.run import Run, open_run
-from reconciler.service.breaker import Breaker
+from reconciler.protocols.run import open_run
+from reconciler.service.board import Board, OnResult
+from reconciler.service.crew import Crew
+from reconciler.service.lanes import Lane
+from reconciler.service.limits import Limits
 from reconciler.service.unwaited import UnwaitedThreads
 
-OnResult = Callable[[Result], None]
+USUAL_LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is asked at once, and for how long.
+class Meanwhile(NamedTuple):
+    """What is called again and again while probes run, such as renewing claims.
 
     Attributes:
-        per_provider: Probes of one provider at the same time, at least 1.
-        total: Probes at the same time, at least 1.
-        deadline: Seconds for the whole run; what is not done by then is skipped.
-        breaker_threshold: Silences of a provider in a row after which the rest of it is skipped, at least 1.
+        call: Called in the calling thread, for as long as probes run; what it raises ends the run.
+        every: Seconds between two calls, above 0; the first call comes after as long.
     """
 
-    per_provider: int = 8
-    total: int = 128
-    deadline: float = 600.0
-    breaker_threshold: int = 3
+    call: Callable[[], None]
+    every: float
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Who is told of results and wants to know how many will come, such as a progress bar."""
+
+    def __call__(self, result: Result) -> None:
+        """One more result."""
+
+    def expect(self, count: int) -> None:
+        """So many results will come, beside those that were expected before."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,13 +58,27 @@ def probe_all(
     targets: Sequence[ProbeTarget],
     access: Access,
     *,
-    limits: Limits = Limits(),
-    on_result: OnResult | None = None,
+    limits: Limits = USUAL_LIMITS,
+    on_result: OnResult | Watcher | None = None,
+    meanwhile: Meanwhile | None = None,
+    chance: Callable[[], float] = random.random,
 ) -> tuple[Result, ...]:
     """Verify every target; one result for each, in their order.
 
-    Each probe costs at most its target's timeout. `on_result` is called for each result as it comes, in the
-    calling thread. Must not be called where an event loop runs.
+    Each probe costs at most its target's timeout, which counts from its own start. A provider that asks to
+    wait is left alone for as long, others are not held up by it, and a model that was told to wait is asked
+    once more.
+
+    Args:
+        targets: What to verify.
+        access: What the operator allows.
+        limits: How much is asked at once, how fast, and for how long.
+        on_result: Told each result as it comes, in the calling thread; what it raises ends the run. A
+            `Watcher` is told first how many there will be.
+        meanwhile: Called again and again; what it raises ends the run and is raised here.
+        chance: A number from 0 to 1, another one each time; it spreads repeated questions.
+
+    Must not be called where an event loop runs.
 
     Raises:
         Interrupted: Ctrl-C; it carries the results.
@@ -64,147 +86,66 @@ def probe_all(
     """
     if not targets:
         return ()
-    board = _Board(targets, limits, on_result)
+    if isinstance(on_result, Watcher):
+        on_result.expect(len(targets))
+    board = Board(targets, on_result)
     try:
-        asyncio.run(_run(board, access, limits))
+        asyncio.run(_run(board, access, limits, meanwhile, chance))
     except KeyboardInterrupt:
         raise Interrupted(board.results("the run was interrupted")) from None
     return board.results("")
 
 
-class _Lane:
-    """One provider's models that wait, and how many of them are being probed."""
-
-    def __init__(self, provider: str) -> None:
-        self.provider = provider
-        self.waiting: deque[int] = deque()
-        self.busy = 0
-        self.changed = asyncio.Condition()
-
-
-class _Board:
-    """What is to be done and what is known, while probes run."""
-
-    def __init__(self, targets: Sequence[ProbeTarget], limits: Limits, on_result: OnResult | None) -> None:
-        self.breaker = Breaker(limits.breaker_threshold)
-        self.free = asyncio.Semaphore(limits.total)
-        self.lanes: dict[str, _Lane] = {}
-        self._targets = tuple(targets)
-        self._results: dict[int, Result] = {}
-        self._on_result = on_result
-        for number, target in enumerate(self._targets):
-            provider = target.address.provider
-            self.lanes.setdefault(provider, _Lane(provider)).waiting.append(number)
-
-    def target(self, number: int) -> ProbeTarget:
-        return self._targets[number]
-
-    def note(self, number: int, verdict: Verdict) -> None:
-        result = self._result(number, verdict)
-        self._results[number] = result
-        if self._on_result is not None:
-            self._on_result(result)
-
-    def skip_rest(self, reason: str) -> None:
-        for number in range(len(self._targets)):
-            if number not in self._results:
-                self.note(number, Verdict("skipped", reason))
-
-    def results(self, reason: str) -> tuple[Result, ...]:
-        """Every result in order; what is not done is skipped for the reason."""
-        missing = Verdict("skipped", reason)
-        numbers = range(len(self._targets))
-        return tuple(self._results.get(number) or self._result(number, missing) for number in numbers)
-
-    def _result(self, number: int, verdict: Verdict) -> Result:
-        target = self._targets[number]
-        return Result(
-            address=target.address,
-            outcome=verdict.outcome,
-            probe=target.level,
-            http_status=verdict.http_status,
-            latency_ms=verdict.latency_ms,
-            detail=verdict.detail,
-            provider_code=verdict.provider_code,
-            retry_after=verdict.retry_after,
-            answered_by=verdict.answered_by,
-        )
-
-
-async def _run(board: _Board, access: Access, limits: Limits) -> None:
+async def _run(
+    board: Board,
+    access: Access,
+    limits: Limits,
+    meanwhile: Meanwhile | None,
+    chance: Callable[[], float],
+) -> None:
     # The HTTP library is only loaded where something is asked.
     from reconciler.protocols.transport import open_transport
 
-    asyncio.get_running_loop().set_default_executor(UnwaitedThreads())
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(UnwaitedThreads())
     async with (
-        open_transport(access.ca_file) as transport,
+        open_transport(access.ca_file, proxy=access.proxy) as transport,
         open_run(transport, access, now=datetime.now(UTC)) as run,
     ):
+        crew = Crew(board, run, limits, clock=loop.time)
+        lanes = _lanes(board, limits, began=loop.time(), chance=chance)
+        limit = asyncio.timeout(limits.deadline)
         try:
-            async with asyncio.timeout(limits.deadline):
-                await _together(_probe_lane(board, run, lane) for lane in _workers(board, limits))
+            async with limit:
+                await _together(crew, lanes, meanwhile)
         except TimeoutError:
+            if not limit.expired():
+                raise
             board.skip_rest(f"the run's deadline of {limits.deadline:g} s was over")
 
 
-def _workers(board: _Board, limits: Limits) -> Iterable[_Lane]:
-    """A provider's lane for each of its workers."""
-    for lane in board.lanes.values():
-        for _ in range(min(limits.per_provider, len(lane.waiting))):
-            yield lane
+def _lanes(board: Board, limits: Limits, *, began: float, chance: Callable[[], float]) -> tuple[Lane, ...]:
+    """A lane for each provider, with the numbers of its models."""
+    numbers = defaultdict(list)
+    for number, target in enumerate(board.targets):
+        numbers[target.address.provider].append(number)
+    return tuple(Lane(provider, own, limits, began=began, chance=chance) for provider, own in numbers.items())
 
 
-async def _together(works: Iterable[Coroutine[None, None, None]]) -> None:
-    """Run all; if one breaks, or the whole is cancelled, leave none behind."""
-    tasks = [asyncio.create_task(work) for work in works]
+async def _together(crew: Crew, lanes: Sequence[Lane], meanwhile: Meanwhile | None) -> None:
+    """Serve all lanes; if anything breaks, or the whole is cancelled, leave none behind."""
     try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as tasks:
+            calling = tasks.create_task(_call_again(meanwhile)) if meanwhile else None
+            await asyncio.wait([tasks.create_task(crew.serve(lane, tasks)) for lane in lanes])
+            if calling is not None:
+                calling.cancel()
+    except BaseExceptionGroup as group:
+        # The others only broke off because of the first one.
+        raise group.exceptions[0] from None
 
 
-async def _probe_lane(board: _Board, run: Run, lane: _Lane) -> None:
-    """Take a provider's models one after the other, until none waits."""
-    while (number := await _next(board, lane)) is not None:
-        async with board.free:
-            verdict = await _verdict(board, number, run)
-        board.breaker.note(lane.provider, verdict.outcome)
-        board.note(number, verdict)
-        async with lane.changed:
-            lane.busy -= 1
-            lane.changed.notify_all()
-
-
-async def _next(board: _Board, lane: _Lane) -> int | None:
-    """The next model of a provider. In doubt it is not started before the probes under way have ended: else
-    each that timed out would start another one, and a dead provider would cost its timeout twice.
-    """
-    async with lane.changed:
-        await lane.changed.wait_for(
-            lambda: (
-                not (lane.waiting and lane.busy and board.breaker.is_in_doubt(lane.provider))
-                or board.breaker.is_open(lane.provider)
-            )
-        )
-        if not lane.waiting:
-            return None
-        lane.busy += 1
-        return lane.waiting.popleft()
-
-
-async def _verdict(board: _Board, number: int, run: Run) -> Verdict:
-    """One probe within its time, if its provider still answers."""
-    target = board.target(number)
-    if board.breaker.is_open(target.address.provider):
-        return Verdict("skipped", board.breaker.reason(target.address.provider))
-    spoken = protocol(target.kind.protocol)
-    if spoken is None:
-        detail = f"this version does not speak '{target.kind.protocol}', the protocol of {target.kind.name}"
-        return Verdict("skipped" if target.level == "none" else "unprobeable", detail)
-    try:
-        async with asyncio.timeout(target.timeout):
-            return await spoken.verify(target, run)
-    except TimeoutError:
-        return Verdict("timeout", f"{target.address.provider} did not answer within {target.timeout:g} s")
+async def _call_again(meanwhile: Meanwhile) -> None:
+    while True:
+        await asyncio.sleep(meanwhile.every)
+        meanwhile.call()
