@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PREFIX = "RECONCILER_"
@@ -21,8 +21,12 @@ class Settings:
         allowed_files: Folders below which `file:` references may point, besides `/run/secrets`.
         allowed_hosts: Hosts that credentials may be sent to, `host[:port]`, `*.` for sub-domains.
         ca_file: Certificates to trust instead of the system's, for a private authority.
+        proxy: The proxy that probes go through, `http://` or `https://`; it may hold a password.
         ci: Whether this runs in CI, where a missing database URL is an error.
         lock_timeout: Seconds to wait for another run, 0 for not at all.
+        fingerprint_key: What fingerprints of credentials are made with, at least 16 characters; `None` for a
+            key that this machine keeps in its home.
+        retention: How long results of verification are kept, as it was written: `90d`, or `off`.
     """
 
     database_url: str | None = None
@@ -32,8 +36,11 @@ class Settings:
     allowed_files: tuple[str, ...] = ("/run/secrets",)
     allowed_hosts: tuple[str, ...] = ()
     ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     ci: bool = False
     lock_timeout: float = 30.0
+    fingerprint_key: str | None = field(default=None, repr=False)
+    retention: str = "90d"
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -55,5 +62,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         allowed_files=("/run/secrets", *words("ALLOWED_FILES")),
         allowed_hosts=words("ALLOWED_HOSTS"),
         ca_file=environ.get(PREFIX + "CA_FILE") or None,
+        proxy=environ.get(PREFIX + "PROXY") or None,
         ci=environ.get("CI", "").lower() not in {"", "0", "false", "no"},
+        fingerprint_key=environ.get(PREFIX + "FINGERPRINT_KEY") or None,
+        retention=environ.get(PREFIX + "RETENTION") or "90d",
     )

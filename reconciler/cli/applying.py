@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.cli import calls, failures, options, status, streams
-from reconciler.core.options import PlanOptions
+from reconciler.cli import calls, failures, options, progress, status, streams
+from reconciler.core.options import Examination, PlanOptions
 from reconciler.core.plan import Applied, Plan
 from reconciler.errors import ProviderConfigError, RefusedError, UsageError
-from reconciler.report import json, markdown, plan_text, results_text
+from reconciler.report import json, markdown, results_text
 
 if TYPE_CHECKING:
     from reconciler.core.outcome import Result
@@ -36,6 +36,8 @@ def apply(
     yes: options.Yes = False,
     no_verify: options.NoVerify = False,
     require_verified: options.RequireVerified = False,
+    verify_first: options.VerifyFirst = False,
+    probe: options.ProbeFirst = "generate",
 ) -> int:
     """Apply the files to the database, then verify what changed.
 
@@ -49,13 +51,14 @@ def apply(
     began = time.monotonic()
     desired = calls.load(directory, output)
     loading = time.monotonic() - began
+    first = Examination(probe, progress.watched) if verify_first else None
     with calls.registry(chosen, write=True) as registry:
         try:
-            done = registry.apply(desired, wanted, confirm=None if yes else _confirmation(output))
+            confirm = None if yes else _confirmation(output)
+            done = registry.apply(desired, wanted, confirm=confirm, first=first)
         except RefusedError as error:
             return _answer_refused(error, output, loading)
-        done = replace(done, seconds={"load": loading, **done.seconds})
-        failure = None
+        done, failure = replace(done, seconds={"load": loading, **done.seconds}), None
         if output == "text" and yes and done.run is not None:
             _show(done.plan)
         if done.run is not None and not no_verify:
@@ -77,22 +80,22 @@ def _confirmation(output: streams.Format) -> Callable[[Plan], bool]:
         if output == "text":
             _show(found)
         else:
-            streams.tell(plan_text.plan(found, streams.story_style(), most=MOST_CHANGES))
+            streams.tell(results_text.examined(found, streams.story_style(), most=MOST_CHANGES))
         return streams.ask("Apply this plan?")
 
     return confirm
 
 
 def _show(found: Plan) -> None:
-    streams.write(plan_text.plan(found, streams.answer_style(), most=MOST_CHANGES) + "\n")
+    streams.write(results_text.examined(found, streams.answer_style(), most=MOST_CHANGES) + "\n")
 
 
 def _answer_refused(error: RefusedError, output: streams.Format, loading: float) -> int:
     refused: Plan = error.plan
-    nothing = Applied(refused, None, {}, seconds={"load": loading})
+    nothing = Applied(refused, None, {}, refused.verification or (), {"load": loading})
     streams.answer(
         output,
-        text=lambda: plan_text.plan(refused, streams.answer_style()),
+        text=lambda: results_text.examined(refused, streams.answer_style()),
         json=lambda: json.applied(nothing),
         markdown=lambda: markdown.applied(nothing),
     )
@@ -101,11 +104,11 @@ def _answer_refused(error: RefusedError, output: streams.Format, loading: float)
 
 def _verified(registry: Registry, done: Applied) -> tuple[Applied, ProviderConfigError | None]:
     """Verify what the apply touched. It is applied whatever happens here, so nothing is raised."""
-    began, counter = time.monotonic(), calls.Counter()
+    began, counter = time.monotonic(), progress.Progress()
     results: tuple[Result, ...] = ()
     failure: ProviderConfigError | None = None
     try:
-        results = registry.verify_changed(done, on_result=counter)
+        results = registry.verification.verify_changed(done, on_result=counter)
     except ProviderConfigError as error:
         failure = error
     except KeyboardInterrupt:

@@ -14,7 +14,6 @@ from reconciler.errors import SourceError
 from reconciler.report import text
 
 if TYPE_CHECKING:
-    from reconciler.core.outcome import Result
     from reconciler.settings import Settings
     from reconciler.wiring import Registry
 
@@ -52,22 +51,3 @@ def load(directory: Path, output: streams.Format) -> DesiredState:
     if output == "text" and desired.problems:
         streams.tell(text.problems(desired.problems, str(directory), streams.story_style()))
     return desired
-
-
-class Counter:
-    """Counts results on one line of a terminal, and wipes the line when it is done; silent elsewhere."""
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._watched = streams.watched()
-
-    def __call__(self, result: Result) -> None:
-        """Count one more result."""
-        self._number += 1
-        if self._watched:
-            streams.redraw(f"{self._number:,} verified, last {result.address}")
-
-    def close(self) -> None:
-        """Wipe the line."""
-        if self._watched and self._number:
-            streams.redraw("")

@@ -18,6 +18,7 @@ from reconciler.cli import (
     logs,
     plans,
     reading,
+    signals,
     status,
     streams,
 )
@@ -38,7 +39,11 @@ VERBS = (
     Verb("render", files.render, ("render", "render providers.d --output json")),
     Verb("plan", plans.plan, ("plan", "plan providers.d --detailed-exitcode", "plan --output markdown")),
     Verb("apply", applying.apply, ("apply", "apply providers.d --yes --accept deactivate=41")),
-    Verb("verify", plans.verify, ("verify --all", "verify model:openai/gpt-4o --probe credential")),
+    Verb(
+        "verify",
+        plans.verify,
+        ("verify --all", "verify --due --dry-run", "verify model:openai/gpt-4o --probe generate"),
+    ),
     Verb("drift", plans.drift, ("drift", "drift --output json")),
     Verb("list", reading.list_, ("list", "list --active --provider openai")),
     Verb("show", reading.show, ("show model:openai/gpt-4o", "show parameters:base")),
@@ -145,7 +150,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     streams.tolerant()
     logs.configure()
     try:
-        return _run(arguments)
+        with signals.ended_like_ctrl_c():
+            return _run(arguments)
     except ProviderConfigError as error:
         failure = error
     except typer.TyperException as error:

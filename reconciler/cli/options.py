@@ -85,18 +85,60 @@ RequireVerified = Annotated[
     bool, _option("--require-verified", "Exit with 5 where a provider says that a model cannot be used.")
 ]
 
+_FIRST = (
+    "ask the providers about the new and changed models, as applications will call them; "
+    "a definitive no refuses. Uses the keys that are set here: for trusted pipelines only."
+)
+VerifyPlan = Annotated[bool, _option("--verify", f"Also {_FIRST}")]
+VerifyFirst = Annotated[bool, _option("--verify-first", f"Before anything is written, {_FIRST}")]
+ProbeFirst = Annotated[
+    Literal["none", "reach", "credential", "model", "generate"],
+    _option(
+        "--probe",
+        "What is asked before anything is written.",
+        metavar="none|reach|credential|model|generate",
+        show_default=True,
+    ),
+]
+
 Due = Annotated[bool, _option("--due", "The models whose verification is due (the default).")]
 Failed = Annotated[bool, _option("--failed", "The models whose last verification was not good.")]
 Every = Annotated[bool, _option("--all", "All active models.")]
 Probe = Annotated[
-    Literal["none", "reach", "credential", "model"] | None,
+    Literal["none", "reach", "credential", "model", "generate"] | None,
     _option(
         "--probe",
-        "What to ask, instead of what each provider's files say.",
-        metavar="none|reach|credential|model",
+        "What to ask, instead of what each provider's files say; only 'generate' costs anything.",
+        metavar="none|reach|credential|model|generate",
     ),
 ]
+Fresh = Annotated[bool, _option("--fresh", "Ask anew, though an earlier result is still good.")]
+Budget = Annotated[
+    int | None,
+    _option(
+        "--budget",
+        "How many probes of this run may generate, beside the day's budget of each source.",
+        metavar="N",
+        min=0,
+    ),
+]
+DryRun = Annotated[
+    bool, _option("--dry-run", "Only say what would be asked, and what it would cost at the most.")
+]
 
+ListOutput = Annotated[
+    Literal["text", "json", "markdown", "prometheus"],
+    _option(
+        _OUTPUT,
+        "The form of the answer; 'prometheus' is its text format, with health over time.",
+        metavar="text|json|markdown|prometheus",
+        show_default=True,
+    ),
+]
 Active = Annotated[bool, _option("--active", "Only models that are usable.")]
 Provider = Annotated[str | None, _option("--provider", "Only models of this provider.", metavar="NAME")]
+Status = Annotated[
+    Literal["unverified", "pending", "verified", "degraded", "failing", "unprobeable"] | None,
+    _option("--status", "Only models of this status, such as verified or failing.", metavar="STATUS"),
+]
 Limit = Annotated[int, _option("--limit", "How many entries at most.", metavar="N", min=1, show_default=True)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from reconciler.cli import calls, options, status, streams
-from reconciler.core.options import PlanOptions, Selection
+from reconciler.cli import calls, options, progress, status, streams
+from reconciler.core.options import Examination, PlanOptions, Selection
 from reconciler.core.plan import Plan
 from reconciler.errors import UsageError
 from reconciler.report import json, markdown, plan_text, results_text
+from reconciler.settings import Settings
 
 
 def plan(
@@ -22,6 +23,8 @@ def plan(
     adopt: options.Adopt = False,
     no_deactivate: options.NoDeactivate = False,
     detailed_exitcode: options.DetailedExitcode = False,
+    verify: options.VerifyPlan = False,
+    probe: options.ProbeFirst = "generate",
 ) -> int:
     """Show what apply would do; writes nothing.
 
@@ -30,8 +33,9 @@ def plan(
     chosen = calls.settings(database_url, source, home)
     wanted = PlanOptions(chosen.source, tuple(accept or ()), adopt, no_deactivate)
     desired = calls.load(directory, output)
+    first = Examination(probe, progress.watched) if verify else None
     with calls.registry(chosen, write=False) as registry:
-        found = registry.plan(desired, wanted)
+        found = registry.plan(desired, wanted, first=first)
     _answer_plan(found, output, str(directory))
     return status.of_plan(found, detailed=detailed_exitcode)
 
@@ -39,7 +43,7 @@ def plan(
 def _answer_plan(found: Plan, output: streams.Format, directory: str) -> None:
     streams.answer(
         output,
-        text=lambda: plan_text.plan(found, streams.answer_style()),
+        text=lambda: results_text.examined(found, streams.answer_style()),
         json=lambda: json.plan(found),
         markdown=lambda: markdown.plan(found, directory=directory),
     )
@@ -79,6 +83,9 @@ def verify(
     failed: options.Failed = False,
     every: options.Every = False,
     probe: options.Probe = None,
+    fresh: options.Fresh = False,
+    budget: options.Budget = None,
+    dry_run: options.DryRun = False,
 ) -> int:
     """Ask the providers whether the models can be used.
 
@@ -90,12 +97,15 @@ def verify(
         raise UsageError(
             "Name addresses, or one of --due, --failed and --all.", hint="see `reconciler verify --help`"
         )
-    selection = Selection(tuple(map(parse_address, addresses or ())), failed, every, probe)
+    named = tuple(map(parse_address, addresses or ()))
+    selection = Selection(named, failed, every, probe, fresh, budget)
     chosen = calls.settings(database_url, source, home)
-    began, counter = time.monotonic(), calls.Counter()
+    if dry_run:
+        return _rehearse(chosen, selection, output)
+    began, counter = time.monotonic(), progress.Progress()
     with calls.registry(chosen, write=False) as registry:
         try:
-            results = registry.verify(selection, on_result=counter)
+            results = registry.verification.verify(selection, on_result=counter)
         finally:
             counter.close()
     seconds = time.monotonic() - began
@@ -106,3 +116,15 @@ def verify(
         markdown=lambda: markdown.verification(results),
     )
     return status.of_verification(results)
+
+
+def _rehearse(chosen: Settings, selection: Selection, output: streams.Format) -> int:
+    with calls.registry(chosen, write=False) as registry:
+        planned = registry.verification.rehearse(selection)
+    streams.answer(
+        output,
+        text=lambda: results_text.rehearsal(planned, streams.answer_style()),
+        json=lambda: json.rehearsal(planned),
+        markdown=lambda: markdown.rehearsal(planned),
+    )
+    return status.DONE

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from reconciler.cli import calls, options, status, streams
 from reconciler.core.address import parse_address
-from reconciler.report import json, markdown, registry_text
+from reconciler.report import json, markdown, metrics, registry_text
 from reconciler.source.writing import write_new
 
 DEFAULT_LIMIT = 50
@@ -14,18 +15,26 @@ DEFAULT_LIMIT = 50
 
 def list_(
     *,
-    output: options.Output = "text",
+    output: options.ListOutput = "text",
     database_url: options.DatabaseUrl = None,
     home: options.Home = None,
     active: options.Active = False,
     provider: options.Provider = None,
+    having: options.Status = None,
 ) -> int:
-    """List the registry's models, their status and owner."""
+    """List the registry's models, their status and owner.
+
+    As 'prometheus' it is told how well each answered, for a monitoring system.
+    """
     with calls.registry(calls.settings(database_url, home=home), write=False) as registry:
-        listed = registry.list_models(active_only=active, provider=provider)
+        if output == "prometheus":
+            found = registry.measure(active_only=active, provider=provider, status=having)
+            streams.write(metrics.exposition(found))
+            return status.DONE
+        listed = registry.list_models(active_only=active, provider=provider, status=having)
     streams.answer(
         output,
-        text=lambda: registry_text.models(listed, streams.answer_style()),
+        text=lambda: registry_text.models(listed, streams.answer_style(), now=datetime.now(UTC)),
         json=lambda: json.models(listed),
         markdown=lambda: markdown.models(listed),
     )

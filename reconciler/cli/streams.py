@@ -65,15 +65,8 @@ def tell(text: str) -> None:
 
 
 def watched() -> bool:
-    """Whether a person watches the story, so that a line may be drawn over."""
-    return is_terminal(sys.stderr)
-
-
-def redraw(line: str) -> None:
-    """Draw over the current line of the story; an empty one wipes it."""
-    width = shutil.get_terminal_size().columns - 1
-    sys.stderr.write(f"\r\x1b[K{printable(line)[:width]}")
-    sys.stderr.flush()
+    """Whether a person watches the story on a terminal that can draw over a line."""
+    return is_terminal(sys.stderr) and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
 def ask(question: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address
+from reconciler.core.health import Health
 from reconciler.core.outcome import Outcome, Status
+from reconciler.core.provider_kind import ProbeLevel
 from reconciler.core.state import Hold, Spec
 
 
@@ -28,6 +30,9 @@ class ListedModel:
         managed_by: The source that owns it, `None` where nobody does.
         labels: Its labels.
         mode: What it is for: chat, embedding, …
+        outcome: The last outcome; `None` before the first probe.
+        failures: Definitive failures in a row.
+        checked_at: When the last result was recorded.
     """
 
     address: Address
@@ -41,6 +46,9 @@ class ListedModel:
     managed_by: str | None
     labels: Mapping[str, str]
     mode: str
+    outcome: Outcome | None = None
+    failures: int = 0
+    checked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,11 @@ class ShownEntity:
         outcome: For a model, the last outcome.
         detail: For a model, what the last probe said.
         last_verified: For a model, when it last answered well.
+        probe: For a model, the level of the last probe.
+        checked_at: For a model, when the last result was recorded.
+        failures: For a model, definitive failures in a row.
+        next_due: For a model, when it is to be probed again; `None` for at once.
+        health: For a model, and for a provider over all of its models, health by window.
     """
 
     address: Address
@@ -80,6 +93,30 @@ class ShownEntity:
     outcome: Outcome | None = None
     detail: str = ""
     last_verified: datetime | None = None
+    probe: ProbeLevel | None = None
+    checked_at: datetime | None = None
+    failures: int | None = None
+    next_due: datetime | None = None
+    health: Mapping[str, Health] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What a monitoring system is told of the registry.
+
+    Attributes:
+        models: The models, by provider and id.
+        health: Health by window of each model that was probed within the longest one.
+        generation: The registry's generation.
+        applied: When each source last applied something, by its name.
+        budgets: How many probes generated for each source today (UTC), by its name.
+    """
+
+    models: tuple[ListedModel, ...]
+    health: Mapping[Address, Mapping[str, Health]] = field(default_factory=dict)
+    generation: int = 0
+    applied: Mapping[str, datetime] = field(default_factory=dict)
+    budgets: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ class Plan:
         used_by: How many models use a changed parameter set or template.
         bookkeeping: What is noted without being a change.
         digest: sha256 over the source, the changes and the refusals: same input, same bytes.
+        verification: What probing the changed models found before anything was written; `None` where
+            nobody asked for that.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Plan:
     used_by: Mapping[Address, int] = field(default_factory=dict)
     bookkeeping: Bookkeeping = Bookkeeping()
     digest: str = ""
+    verification: tuple[Result, ...] | None = None
 
     @property
     def summary(self) -> dict[str, int]:

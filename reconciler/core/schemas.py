@@ -150,6 +150,7 @@ class Verification(_Entity):
         activation: Whether a new model is active at once, or once it was verified.
         failure_threshold: How many definitive failures in a row count as a failure.
         on_failure: Whether a failing model is only marked, or deactivated.
+        budget: How many probes a day may generate, for each source; 0 allows none. Default 200.
     """
 
     probe: Literal["none", "reach", "credential", "model", "generate"] | None = None
@@ -158,6 +159,7 @@ class Verification(_Entity):
     activation: Literal["immediate", "verified"] | None = None
     failure_threshold: Count | None = None
     on_failure: Literal["mark", "deactivate"] | None = None
+    budget: Annotated[int, Field(ge=0, le=INTEGER_LIMIT)] | None = None
 
 
 class Limits(_Entity):

@@ -9,11 +9,15 @@ from datetime import datetime
 
 from reconciler.core.outcome import DEFINITIVE_FAILURES, Outcome, Result, Status
 from reconciler.core.provider_kind import PROBE_LEVELS, ProbeLevel
+from reconciler.core.state import Hold
 
 # The cheapest probe whose success refutes a failure: a reachable endpoint says nothing about a key, and a
 # good key says nothing about a model.
 _REFUTED_BY: dict[Outcome, ProbeLevel] = {"auth_failed": "credential"}
 _STRICTEST_REFUTATION: ProbeLevel = "model"
+
+# Faults that do not pass by themselves and do not say that the model cannot be used.
+_LASTING: frozenset[Outcome] = frozenset({"quota_exhausted", "wrong_region"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,37 @@ class VerificationRecord:
     last_verified: datetime | None = None
 
 
+def status_of(stored: Status | None, hold: Hold | None) -> Status:
+    """The status of a model: what is stored of it, and whether it waits for its first success.
+
+    A model that waits is `pending` as long as nothing worse is known of it; one that waits no longer, because
+    a person or the files let it go, is what it was before.
+
+    >>> status_of(None, "pending"), status_of("pending", None), status_of("failing", "pending")
+    ('pending', 'unverified', 'failing')
+    """
+    status = stored or "unverified"
+    if hold == "pending":
+        return "pending" if status in {"unverified", "unprobeable"} else status
+    return "unverified" if status == "pending" else status
+
+
 def next_record(
     before: VerificationRecord, result: Result, *, now: datetime, failure_threshold: int
 ) -> VerificationRecord:
     """What is known after one more result.
 
-    Success verifies. A definitive failure counts, and makes the model `failing` once there are
-    `failure_threshold` (at least 1) of them in a row. What cannot be probed becomes `unprobeable` only where
-    nothing was known. Every other outcome is transient: it is noted, changes no status and breaks no row.
+    | result | unverified, pending | verified, degraded | failing | unprobeable |
+    |---|---|---|---|---|
+    | ok | verified | verified | verified | verified |
+    | definitive, below the threshold | as before | as before | failing | unprobeable |
+    | definitive, at the threshold | failing | failing | failing | failing |
+    | lasting: quota, region, refused parameters | as before | degraded | failing | unprobeable |
+    | unprobeable | unprobeable; pending stays | as before | failing | unprobeable |
+    | every other | as before | as before | failing | unprobeable |
+
+    The threshold is `failure_threshold` (at least 1) definitive failures in a row. Only success and
+    definitive failures count in that row; every other outcome is noted and breaks none.
 
     >>> from datetime import UTC, datetime
     >>> from reconciler.core.address import model_address
@@ -56,9 +83,19 @@ def next_record(
         failures = before.failures + 1
         status: Status = "failing" if failures >= failure_threshold else before.status
         return replace(before, status=status, failures=failures, outcome=outcome)
+    if is_lasting(result) and before.status == "verified":
+        return replace(before, status="degraded", outcome=outcome)
     if outcome == "unprobeable" and before.status == "unverified":
         return replace(before, status="unprobeable", outcome=outcome)
     return replace(before, outcome=outcome)
+
+
+def is_lasting(result: Result) -> bool:
+    """Whether a result is a fault that somebody has to mend, though the model itself can be used: an empty
+    account, a region that is not served, parameters that the provider refuses.
+    """
+    refused = result.outcome == "probe_invalid" and bool(result.refused_parameters)
+    return refused or result.outcome in _LASTING
 
 
 def _after_success(before: VerificationRecord, probe: ProbeLevel, now: datetime) -> VerificationRecord:

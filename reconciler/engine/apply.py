@@ -71,17 +71,23 @@ def apply_confirmed(
     desired: DesiredState,
     options: PlanOptions,
     settings: ApplySettings,
+    *,
+    examine: Callable[[Plan], Plan],
     confirm: Callable[[Plan], bool],
 ) -> Applied:
     """Show the plan first, and apply that plan and no other if it is agreed to.
 
-    Where it is declined, what is returned has no run and no counts. Raises as `apply` does.
+    `examine` may add what speaks against it, having asked the providers; then nothing is written. Where it
+    is declined, what is returned has no run and no counts. Raises as `apply` does.
     """
     shown = plan(connection, desired, options)
     guard(shown, approved=None)
+    shown = examine(shown)
+    guard(shown, approved=None)
     if shown.changes and not confirm(shown):
         return Applied(shown, None, {})
-    return apply(connection, desired, options, replace(settings, approved=shown.digest))
+    done = apply(connection, desired, options, replace(settings, approved=shown.digest))
+    return replace(done, plan=replace(done.plan, verification=shown.verification))
 
 
 def _attempts(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from reconciler import kinds
+from reconciler.core.address import Address
 from reconciler.core.durations import seconds
 from reconciler.core.outcome import Result
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import DEFAULT_PROBE, PROBE_LEVELS, ProbeLevel, ProviderKind
+from reconciler.core.state import Spec
 from reconciler.errors import UsageError
-from reconciler.store.verification import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class VerificationSettings:
         timeout: Seconds that one probe may take.
         failure_threshold: Definitive failures in a row that make a model `failing`.
         deactivates: Whether a failing model is put on hold.
+        budget: How many probes of a source may generate on a day, for models of this provider.
     """
 
     probe: ProbeLevel = DEFAULT_PROBE
@@ -32,6 +34,7 @@ class VerificationSettings:
     timeout: int = 10
     failure_threshold: int = 3
     deactivates: bool = False
+    budget: int = 200
 
 
 def settings_of(stored: Mapping[str, Any]) -> VerificationSettings:
@@ -43,7 +46,8 @@ def settings_of(stored: Mapping[str, Any]) -> VerificationSettings:
     defaults = VerificationSettings()
     probe = stored.get("probe", defaults.probe)
     threshold = stored.get("failure_threshold", defaults.failure_threshold)
-    if probe not in PROBE_LEVELS or not isinstance(threshold, int) or threshold < 1:
+    budget = stored.get("budget", defaults.budget)
+    if probe not in PROBE_LEVELS or not _is_count(threshold, least=1) or not _is_count(budget, least=0):
         raise ValueError("verification holds a word or a number that it cannot hold")
     return VerificationSettings(
         probe=probe,
@@ -51,10 +55,67 @@ def settings_of(stored: Mapping[str, Any]) -> VerificationSettings:
         timeout=seconds(stored["timeout"]) if "timeout" in stored else defaults.timeout,
         failure_threshold=threshold,
         deactivates=stored.get("on_failure") == "deactivate",
+        budget=budget,
     )
 
 
-def target_of(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget | Result:
+def _is_count(value: object, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def settings_or_defaults(stored: Mapping[str, Any]) -> VerificationSettings:
+    """The same, with the defaults where a hand has spoilt them."""
+    try:
+        return settings_of(stored)
+    except (ValueError, TypeError, AttributeError):
+        return VerificationSettings()
+
+
+class Probable(Protocol):
+    """One model with everything that a probe needs to know: a row of the registry, or what files describe."""
+
+    @property
+    def address(self) -> Address:
+        """The model."""
+
+    @property
+    def kind(self) -> str:
+        """Its provider's kind, empty where nobody registered the provider."""
+
+    @property
+    def kind_spec(self) -> Spec | None:
+        """The kind's data where it is a user's own."""
+
+    @property
+    def base_url(self) -> str | None:
+        """The provider's endpoint; `None` for the kind's."""
+
+    @property
+    def credentials(self) -> Any:
+        """The provider's references, `none`, or `None` for the kind's."""
+
+    @property
+    def verification(self) -> Mapping[str, Any]:
+        """The provider's settings for verification."""
+
+    @property
+    def mode(self) -> str:
+        """What the model is for."""
+
+    @property
+    def parameters(self) -> Spec:
+        """Its parameter set."""
+
+    @property
+    def template(self) -> Spec | None:
+        """Its prompt template, if it has one."""
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What it is said to be able to do."""
+
+
+def target_of(candidate: Probable, level: ProbeLevel | None) -> ProbeTarget | Result:
     """What the prober needs to know of one model, or why that cannot be known."""
     try:
         return _target(candidate, level)
@@ -63,7 +124,7 @@ def target_of(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget | R
         return Result(candidate.address, "probe_invalid", level or DEFAULT_PROBE, detail=detail)
 
 
-def _target(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget:
+def _target(candidate: Probable, level: ProbeLevel | None) -> ProbeTarget:
     kind = provider_kind(candidate)
     settings = settings_of(candidate.verification)
     return ProbeTarget(
@@ -75,10 +136,12 @@ def _target(candidate: Candidate, level: ProbeLevel | None) -> ProbeTarget:
         level=level or settings.probe,
         timeout=settings.timeout,
         parameters=candidate.parameters,
+        template=candidate.template,
+        capabilities=candidate.capabilities,
     )
 
 
-def provider_kind(candidate: Candidate) -> ProviderKind:
+def provider_kind(candidate: Probable) -> ProviderKind:
     """The kind of a model's provider; one of no protocol where nobody registered the provider."""
     if candidate.kind_spec is not None:
         return kinds.from_spec(candidate.kind, candidate.kind_spec)

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.changes import Change
+from reconciler.core.health import Health
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.outcome import Result
 from reconciler.core.plan import Applied, Plan, action_of
 from reconciler.core.problem import Problem, has_errors
+from reconciler.core.rehearsal import PlannedProbe, totals
 from reconciler.core.schema_secrets import shareable, shareable_fields
 from reconciler.errors import ProviderConfigError, SourceError
 from reconciler.report import plan_text
@@ -95,7 +98,7 @@ def plan(found: Plan) -> str:
 
 def _plan(found: Plan) -> dict[str, Any]:
     refusals = [{"rule": one.rule, "message": one.message, "accept": one.accept} for one in found.refusals]
-    return {
+    fields = {
         "source": found.source,
         "revision": found.revision,
         "summary": found.summary,
@@ -105,6 +108,9 @@ def _plan(found: Plan) -> dict[str, Any]:
         "refusals": refusals,
         "digest": found.digest,
     }
+    if found.verification is None:
+        return fields
+    return {**fields, "verification": [result(one) for one in found.verification]}
 
 
 def change(one: Change, used_by: int) -> dict[str, Any]:
@@ -133,6 +139,8 @@ def applied(done: Applied, failure: ProviderConfigError | None = None) -> str:
         "verification": [result(one) for one in done.verification],
         "seconds": _seconds(done.seconds),
     }
+    if done.plan.verification is not None:
+        fields["verified_first"] = [result(one) for one in done.plan.verification]
     return document({**fields, "error": _error(failure)} if failure else fields)
 
 
@@ -149,12 +157,33 @@ def result(one: Result) -> dict[str, Any]:
         "http_status": one.http_status,
         "latency_ms": one.latency_ms,
         "detail": one.detail,
+        "provider_code": one.provider_code,
+        "retry_after": one.retry_after,
+        "answered_by": one.answered_by,
+        "refused_parameters": list(one.refused_parameters),
+        "cached": one.cached,
     }
 
 
 def verification(results: Iterable[Result], seconds: float) -> str:
     """The answer of `verify`."""
     return document({"verification": [result(one) for one in results], "seconds": round(seconds, 3)})
+
+
+def rehearsal(planned: Sequence[PlannedProbe]) -> str:
+    """The answer of `verify --dry-run`."""
+    probes = [
+        {
+            "address": str(one.address),
+            "probe": one.probe,
+            "host": one.host,
+            "calls": list(one.calls),
+            "tokens": one.tokens,
+            "reason": one.reason,
+        }
+        for one in planned
+    ]
+    return document({"probes": probes, "totals": asdict(totals(planned))})
 
 
 def models(listed: Iterable[ListedModel]) -> str:
@@ -177,6 +206,9 @@ def _model(model: ListedModel) -> dict[str, Any]:
         "mode": model.mode,
         "hold": model.hold,
         "labels": shareable("labels", model.labels),
+        "outcome": model.outcome,
+        "failures": model.failures,
+        "checked_at": moment(model.checked_at),
     }
 
 
@@ -199,8 +231,28 @@ def entity(found: ShownEntity) -> str:
             "outcome": found.outcome,
             "detail": found.detail,
             "last_verified": moment(found.last_verified),
+            "probe": found.probe,
+            "checked_at": moment(found.checked_at),
+            "failures": found.failures,
+            "next_due": moment(found.next_due),
+            "health": None if found.health is None else _windows(found.health),
         }
     )
+
+
+def _windows(health: Mapping[str, Health]) -> dict[str, dict[str, Any]]:
+    return {name: _health(one) for name, one in health.items()}
+
+
+def _health(one: Health) -> dict[str, Any]:
+    return {
+        "uptime": None if one.uptime is None else round(one.uptime, 6),
+        "probes": one.probes,
+        "p50_ms": one.p50_ms,
+        "p95_ms": one.p95_ms,
+        "up": one.up,
+        "down": one.down,
+    }
 
 
 def history(events: Iterable[Event], runs: Iterable[Run]) -> str:

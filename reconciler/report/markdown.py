@@ -11,6 +11,7 @@ from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.outcome import Result
 from reconciler.core.plan import Applied, Plan, action_of
 from reconciler.core.problem import Problem, has_errors
+from reconciler.core.rehearsal import PlannedProbe
 from reconciler.errors import ProviderConfigError, SourceError
 from reconciler.report import plan_text, registry_text, results_text, text
 from reconciler.report.escape import cell, code_span, fenced, prose
@@ -55,6 +56,8 @@ def _plan(found: Plan, *, title: str = "Plan for", directory: str = "") -> Itera
         yield f"**{plan_text.counts(found.summary)}**"
         yield from _refusals(found.refusals)
         yield from _changes(found)
+    if found.verification:
+        yield from _verification(found.verification)
     yield from _problems(found.problems, directory)
 
 
@@ -116,6 +119,20 @@ def _result(result: Result) -> tuple[str, ...]:
     status = "" if result.http_status is None else str(result.http_status)
     latency = "" if result.latency_ms is None else f"{result.latency_ms:,} ms"
     return cell(str(result.address)), outcome, result.probe, status, latency, prose(result.detail)
+
+
+def rehearsal(planned: Sequence[PlannedProbe]) -> str:
+    """The answer of `verify --dry-run`."""
+    if not planned:
+        return "No models to verify."
+    rows = (_planned(one) for one in planned)
+    headings = ("Model", "Probe", "Host", "Calls", "Tokens", "Note")
+    return _joined((results_text.rehearsal_total(planned), _table(headings, rows)))
+
+
+def _planned(one: PlannedProbe) -> tuple[str, ...]:
+    calls, tokens = f"{len(one.calls):,}", f"{one.tokens:,}"
+    return cell(str(one.address)), one.probe, cell(one.host), calls, tokens, prose(one.reason)
 
 
 def models(listed: Sequence[ListedModel]) -> str:

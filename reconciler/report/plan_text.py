@@ -37,6 +37,7 @@ MEANINGS: Mapping[str, str] = {
     "moved-source": "Another directory under this source's name would switch the first one off.",
     "in-use": "Models still need it. Nothing lifts this: change those models first.",
     "ownership": "Only rows of this source are changed; what nobody manages can be adopted.",
+    "verification": "Asked before anything is written; nothing lifts this but to apply without asking first.",
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.core.changes import FieldChange
+from reconciler.core.health import Health
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.problem import Place
 from reconciler.core.schema_secrets import shareable_fields
@@ -24,25 +26,43 @@ _STATUSES: Mapping[str, Colour] = {
 }
 
 
-def models(listed: Sequence[ListedModel], style: Style = PLAIN) -> str:
-    """The registry's models as a table, and how many there are."""
+_ALL = 1000
+# From here on the next larger unit says it as well.
+_UNITS = (("s", 1, 120), ("m", 60, 7_200), ("h", 3_600, 172_800), ("d", 86_400, None))
+
+
+def models(listed: Sequence[ListedModel], style: Style = PLAIN, *, now: datetime | None = None) -> str:
+    """The registry's models as a table and their number; with `now`, how long ago each was verified."""
     if not listed:
         return "No models."
     active = sum(model.is_active for model in listed)
-    lines = table(_HEADINGS, [_model(model) for model in listed], style)
+    lines = table(_HEADINGS, [_model(model, now) for model in listed], style)
     return "\n".join((*lines, f"{counted(len(listed), 'model')}, {active:,} active."))
 
 
-def _model(model: ListedModel) -> tuple[Cell, ...]:
+def _model(model: ListedModel, now: datetime | None) -> tuple[Cell, ...]:
     return (
         Cell(printable(str(model.address))),
         Cell(activity(model), "" if model.is_active else "dim"),
         Cell(model.status, _STATUSES.get(model.status, "")),
-        Cell(moment(model.last_verified)),
+        Cell(since(model.last_verified, now)),
         Cell(printable(str(model.parameters.get("name", "-")))),
         Cell(printable(model.prompt_template or "-")),
         Cell(printable(model.managed_by or "nobody")),
     )
+
+
+def since(at: datetime | None, now: datetime | None) -> str:
+    """A moment, and how long ago that is where the present is given."""
+    ago = "" if at is None or now is None else f" ({_span(max(now - at, timedelta()))} ago)"
+    return moment(at) + ago
+
+
+def _span(span: timedelta) -> str:
+    """A span in the largest unit of which there are two at least."""
+    seconds = int(span.total_seconds())
+    unit, length = next((name, size) for name, size, end in _UNITS if end is None or seconds < end)
+    return f"{seconds // length}{unit}"
 
 
 def activity(model: ListedModel) -> str:
@@ -66,10 +86,33 @@ def _facts(found: ShownEntity) -> Iterator[tuple[str, str]]:
     if found.status is not None:
         outcome = f", last outcome {found.outcome}" if found.outcome else ""
         yield "verification", f"{found.status}{outcome}, last answered well {moment(found.last_verified)}"
+        yield "last probe", _last_probe(found)
     if found.detail:
         yield "detail", printable(found.detail)
+    for window, one in (found.health or {}).items():
+        yield f"last {window}", health(one)
     yield "created", moment(found.created_at)
     yield "updated", moment(found.updated_at)
+
+
+def _last_probe(found: ShownEntity) -> str:
+    if found.checked_at is None:
+        return "never"
+    probe, failures = found.probe or "unknown", counted(found.failures or 0, "failure")
+    due = "now" if found.next_due is None else moment(found.next_due)
+    return f"{probe} at {moment(found.checked_at)}, {failures} in a row, next due {due}"
+
+
+def health(one: Health) -> str:
+    """The figures of one window: `99.8 % up, p50 84 ms, p95 210 ms, 288 probes`."""
+    share = one.uptime_per_mille
+    up = "-" if share is None else "100 %" if share == _ALL else f"{share // 10}.{share % 10} %"
+    latencies = f"p50 {_milliseconds(one.p50_ms)}, p95 {_milliseconds(one.p95_ms)}"
+    return f"{up} up, {latencies}, {counted(one.probes, 'probe')}" if one.probes else "no probes"
+
+
+def _milliseconds(latency: int | None) -> str:
+    return "-" if latency is None else f"{latency:,} ms"
 
 
 def _activity(found: ShownEntity) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.core.changes import ACTIONS
 from reconciler.core.outcome import Result
-from reconciler.core.plan import Applied
+from reconciler.core.plan import Applied, Plan
+from reconciler.core.rehearsal import PlannedProbe, totals
 from reconciler.report.escape import printable
 from reconciler.report.layout import PLAIN, Cell, Colour, Style, counted, stages, table
 from reconciler.report.plan_text import ORDER, is_empty, plan
@@ -20,6 +21,7 @@ _DONE = {
     "adopt": "adopted",
 }
 _HEADINGS = ("MODEL", "OUTCOME", "PROBE", "HTTP", "LATENCY", "DETAIL")
+_PLANNED = ("MODEL", "PROBE", "HOST", "CALLS", "TOKENS", "NOTE")
 _QUIET = ("ok", "skipped")
 
 
@@ -38,6 +40,14 @@ def applied(done: Applied, style: Style = PLAIN, *, note: str = "", most: int | 
     last = f"Applied as run {done.run}: {applied_counts(done.counts)}.{seconds}"
     found = verification(done.verification, style, most=most) if done.verification else note
     return "\n".join(part for part in (found, last) if part)
+
+
+def examined(found: Plan, style: Style = PLAIN, *, most: int | None = None) -> str:
+    """A plan, with what probing its models before the commit found, where that was asked for."""
+    shown = plan(found, style, most=most)
+    if found.verification is None:
+        return shown
+    return f"{shown}\n\n{verification(found.verification, style, most=most)}"
 
 
 def applied_counts(written: Mapping[str, int]) -> str:
@@ -74,6 +84,34 @@ def outcome_count(results: Sequence[Result]) -> str:
     outcomes = Counter(result.outcome for result in by_urgency(results))
     found = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.items())
     return f"{counted(len(results), 'model')} probed: {found}."
+
+
+def rehearsal(planned: Sequence[PlannedProbe], style: Style = PLAIN) -> str:
+    """What would be asked, whom, and what it would cost; the last line adds it up."""
+    if not planned:
+        return "No models to verify."
+    lines = table(_PLANNED, [_planned(one) for one in planned], style)
+    return "\n".join((*lines, rehearsal_total(planned)))
+
+
+def rehearsal_total(planned: Sequence[PlannedProbe]) -> str:
+    """What a rehearsal comes to: `1 of 2 models would be probed: 1 call, …, at most 40 tokens.`"""
+    sums = totals(planned)
+    models, calls = counted(len(planned), "model"), counted(sums.calls, "call")
+    paid, tokens = counted(sums.generate, "probe"), counted(sums.tokens, "token")
+    asked = f"{sums.probes:,} of {models} would be probed"
+    return f"{asked}: {calls}, {paid} that would generate, at most {tokens}."
+
+
+def _planned(one: PlannedProbe) -> tuple[Cell, ...]:
+    return (
+        Cell(printable(str(one.address))),
+        Cell(one.probe),
+        Cell(printable(one.host or "-")),
+        Cell(f"{len(one.calls):,}"),
+        Cell(f"{one.tokens:,}"),
+        Cell(printable(one.reason)),
+    )
 
 
 def _rank(result: Result) -> int:

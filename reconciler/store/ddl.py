@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import DDL, Connection, MetaData, Table, event
 
 # Where the migrations stand whose tables these are: what was made from here, later migrations continue.
-REVISION = "0001"
+REVISION = "0002"
 
 _SETTING = """
 CREATE FUNCTION reconciler_setting(name TEXT) RETURNS TEXT LANGUAGE sql STABLE AS $$
@@ -74,6 +74,42 @@ BEGIN
 END $$
 """
 
+# Only changes of the status are told, not every probe; what a model begins with is none. It is a full join
+# because that is never made by trying each row with each, however few rows the planner takes them for.
+_RECORD_STATUS = """
+CREATE FUNCTION reconciler_record_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
+                                  action, address, before, after, reason)
+        SELECT now(), pg_current_xact_id()::text::bigint, reconciler_setting('run')::bigint,
+               reconciler_setting('source'), session_user, reconciler_setting('actor'),
+               current_setting('application_name'), inet_client_addr(), 'verify',
+               'model:' || m.provider_name || '/' || m.model_id,
+               jsonb_build_object('status', 'unverified'),
+               jsonb_strip_nulls(jsonb_build_object('status', n.status, 'outcome', n.outcome)),
+               reconciler_setting('reason')
+        FROM new_rows n JOIN provider_model_configs m ON m.id = n.model_id
+        WHERE n.status NOT IN ('unverified', 'pending');
+    ELSE
+        INSERT INTO audit_events (at, transaction, run, source, database_user, actor, application, client,
+                                  action, address, before, after, reason)
+        SELECT now(), pg_current_xact_id()::text::bigint, reconciler_setting('run')::bigint,
+               reconciler_setting('source'), session_user, reconciler_setting('actor'),
+               current_setting('application_name'), inet_client_addr(), 'verify',
+               'model:' || m.provider_name || '/' || m.model_id,
+               jsonb_build_object('status', c.old_status),
+               jsonb_strip_nulls(jsonb_build_object('status', c.status, 'outcome', c.outcome)),
+               reconciler_setting('reason')
+        FROM (SELECT n.model_id, o.status AS old_status, n.status, n.outcome
+              FROM old_rows o FULL JOIN new_rows n ON n.model_id = o.model_id OFFSET 0) c
+        JOIN provider_model_configs m ON m.id = c.model_id
+        WHERE c.status <> c.old_status;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
 _TOUCH = """
 CREATE FUNCTION reconciler_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -114,15 +150,20 @@ END $$
 _RIGHTS = """
 DO $$ BEGIN
     EXECUTE format('ALTER FUNCTION reconciler_record() SECURITY DEFINER SET search_path = %1$I, pg_temp;'
+        'ALTER FUNCTION reconciler_record_status() SECURITY DEFINER SET search_path = %1$I, pg_temp;'
         'ALTER FUNCTION reconciler_restore_default() SECURITY DEFINER SET search_path = %1$I, pg_temp',
         current_schema()); END $$
 """
 # Else anybody could hang them on a table of their own, and write what never happened.
-_REVOKED = "REVOKE EXECUTE ON FUNCTION reconciler_record(), reconciler_restore_default() FROM PUBLIC"
+_REVOKED = (
+    "REVOKE EXECUTE ON FUNCTION reconciler_record(), reconciler_record_status(), reconciler_restore_default()"
+    " FROM PUBLIC"
+)
 
 FUNCTIONS = {
     "reconciler_setting": _SETTING,
     "reconciler_record": _RECORD,
+    "reconciler_record_status": _RECORD_STATUS,
     "reconciler_touch": _TOUCH,
     "reconciler_clear_hold": _CLEAR_HOLD,
     "reconciler_keep_default": _KEEP_DEFAULT,
@@ -157,7 +198,13 @@ _TRUNCATE_RULE = """
 CREATE TRIGGER llm_parameters_restore_default AFTER TRUNCATE ON llm_parameters
     FOR EACH STATEMENT EXECUTE FUNCTION reconciler_restore_default()
 """
-RULES = (_HOLD_RULE, _DEFAULT_RULE, _TRUNCATE_RULE)
+# A status that a new row begins with, and one that changes.
+_STATUS_RULES = tuple(
+    f"CREATE TRIGGER model_verification_record_{event_name} AFTER {event_name.upper()} ON model_verification "
+    f"{_REFERENCING[event_name]} FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record_status()"
+    for event_name in ("insert", "update")
+)
+RULES = (_HOLD_RULE, _DEFAULT_RULE, _TRUNCATE_RULE, *_STATUS_RULES)
 
 PARTITIONED = ("verification_results", "audit_events")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TABLE_NAMES = (
     *("providers", "llm_parameters", "prompt_templates", "provider_model_configs", "registry"),
     *("managed_entities", "sources", "source_files", "reconcile_runs", "leases", "overrides"),
-    *("model_verification", "verification_results", "audit_events"),
+    *("model_verification", "verification_budgets", "verification_results", "audit_events"),
 )
 
 UPGRADE_LOCK = 7_203_541_209

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address, EntityKind, model_address
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
+from reconciler.core.outcome import Status
 from reconciler.core.problem import Place
 from reconciler.core.references import used_by_model
 from reconciler.core.state import Desired
+from reconciler.core.transitions import status_of
+from reconciler.store import health
 from reconciler.store.columns import TABLES, EntityTable, entities_sql, spec_sql
 from reconciler.store.session import Connection
 
 _LIST = f"""
 SELECT m.provider_name, m.model_id, COALESCE(v.kind, ''), m.is_active AND COALESCE(v.is_active, TRUE), m.hold,
-       COALESCE(k.status, CASE WHEN m.hold = 'pending' THEN 'pending' ELSE 'unverified' END),
-       m.last_verified, r.name, {spec_sql(TABLES["parameters"])}, t.name, e.source, m.labels, m.mode
+       k.status, m.last_verified, r.name, {spec_sql(TABLES["parameters"])}, t.name, e.source, m.labels,
+       m.mode, k.outcome, COALESCE(k.failures, 0), k.checked_at
 FROM provider_model_configs m
 LEFT JOIN providers v ON v.name = m.provider_name
 JOIN llm_parameters r ON r.id = m.parameters_id
@@ -31,46 +35,46 @@ ORDER BY m.provider_name COLLATE "C", m.model_id COLLATE "C"
 
 
 def list_models(
-    connection: Connection, *, active_only: bool, provider: str | None
+    connection: Connection, *, active_only: bool, provider: str | None, status: Status | None = None
 ) -> tuple[ListedModel, ...]:
-    """The registry's models by provider and id."""
+    """The registry's models by provider and id; only those of a status where one is given."""
     rows = connection.execute(_LIST, {"provider": provider, "active": active_only})
-    return tuple(_listed(*row) for row in rows)
+    listed = (_listed(*row) for row in rows)
+    return tuple(model for model in listed if status is None or model.status == status)
 
 
 def _listed(provider: str, model_id: str, kind: str, *rest: Any) -> ListedModel:
-    active, hold, status, last_verified, set_name, values, template, owner, labels, mode = rest
+    active, hold, stored, last_verified, set_name, values, template, owner, labels, mode = rest[:10]
+    outcome, failures, checked_at = rest[10:]
     return ListedModel(
         address=model_address(provider, model_id),
         kind=kind,
         is_active=active,
         hold=hold,
-        status=status,
+        status=status_of(stored, hold),
         last_verified=last_verified,
         parameters={"name": set_name, **values},
         prompt_template=template,
         managed_by=owner,
         labels=labels,
         mode=mode,
+        outcome=outcome,
+        failures=failures,
+        checked_at=checked_at,
     )
 
 
-def show(connection: Connection, address: Address) -> ShownEntity | None:
-    """One entity in full; `None` where the registry has none of that address."""
+def show(connection: Connection, address: Address, *, now: datetime) -> ShownEntity | None:
+    """One entity in full, its health as of `now`; `None` where the registry has none of that address."""
     table = TABLES[address.kind]
     row = connection.execute(_show_sql(address.kind, table), [address.kind, address.key]).fetchone()
     if row is None:
         return None
     active, usable, hold, spec, created_at, updated_at, owner, file, line = row[:9]
-    verification: Mapping[str, Any] = {}
+    verification: dict[str, Any] = {}
     if address.kind == "model":
-        status, outcome, detail, last_verified = row[9:]
-        verification = {
-            "status": status or ("pending" if hold == "pending" else "unverified"),
-            "outcome": outcome,
-            "detail": detail or "",
-            "last_verified": last_verified,
-        }
+        verification = dict(zip(_VERIFICATION, row[9:], strict=True))
+        verification["status"] = status_of(verification["status"], hold)
     return ShownEntity(
         address=address,
         spec=spec,
@@ -83,8 +87,22 @@ def show(connection: Connection, address: Address) -> ShownEntity | None:
         created_at=created_at,
         updated_at=updated_at,
         used_by=_users(connection, address),
+        health=health.of_entity(connection, address, now=now),
         **verification,
     )
+
+
+# What is shown of a model besides, each with where it comes from.
+_VERIFICATION = {
+    "status": "k.status",
+    "outcome": "k.outcome",
+    "detail": "COALESCE(k.detail, '')",
+    "last_verified": "r.last_verified",
+    "probe": "k.probe",
+    "checked_at": "k.checked_at",
+    "failures": "COALESCE(k.failures, 0)",
+    "next_due": "k.next_due",
+}
 
 
 def _show_sql(kind: EntityKind, table: EntityTable) -> str:
@@ -93,7 +111,7 @@ def _show_sql(kind: EntityKind, table: EntityTable) -> str:
         usable = "r.is_active AND COALESCE(v.is_active, TRUE)"
         joins += " LEFT JOIN providers v ON v.name = r.provider_name"
         joins += " LEFT JOIN model_verification k ON k.model_id = r.id"
-        more = ", k.status, k.outcome, k.detail, r.last_verified"
+        more = "".join(f", {column}" for column in _VERIFICATION.values())
     return (
         f"SELECT r.is_active, {usable}, {'r.hold' if table.hold else 'NULL'}, {spec_sql(table)}, "
         f"r.created_at, r.updated_at, e.source, e.file, e.line{more} FROM {table.name} r {joins} "

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -179,6 +179,18 @@ class ModelVerification(Base):
     )
 
 
+class VerificationBudget(Base):
+    """How many probes generated for a source on a day (UTC)."""
+
+    __tablename__ = "verification_budgets"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    used: Mapped[Count]
+
+    __table_args__ = (CheckConstraint("used >= 0", name="used"),)
+
+
 class VerificationResult(Base):
     """One probe's result, partitioned by time; it outlives its model."""
 
@@ -229,7 +241,7 @@ class AuditEvent(Base):
 
     __table_args__ = (
         PrimaryKeyConstraint("at", "id"),
-        CheckConstraint("action IN ('insert', 'update', 'delete', 'truncate')", name="action"),
+        CheckConstraint("action IN ('insert', 'update', 'delete', 'truncate', 'verify')", name="action"),
         CheckConstraint("cause IN ('files', 'drift', 'both')", name="cause"),
         Index("audit_events_address_idx", "address", "at"),
         {"postgresql_partition_by": "RANGE (at)"},

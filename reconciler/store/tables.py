@@ -23,6 +23,7 @@ from reconciler.store.record_tables import (
     RegistryRow,
     Source,
     SourceFile,
+    VerificationBudget,
     VerificationResult,
 )
 from reconciler.store.table_types import (
@@ -53,6 +54,7 @@ __all__ = [
     "RegistryRow",
     "Source",
     "SourceFile",
+    "VerificationBudget",
     "VerificationResult",
 ]
 

@@ -4,22 +4,21 @@ results go back set-based.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address, model_address
+from reconciler.core.freshness import Known
 from reconciler.core.outcome import Result
 from reconciler.core.state import Hold, Spec
 from reconciler.core.transitions import VerificationRecord
 from reconciler.store import lock
+from reconciler.store.claims import STANDING, Claim, Standing, release, standing_of
 from reconciler.store.columns import TABLES, spec_sql
 from reconciler.store.record import RunContext, announce
 from reconciler.store.session import Connection
-
-# The probes are already paid for: rather wait for a long apply than lose what they found.
-LOCK_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,11 @@ class Candidate:
         verification: The provider's settings for verification.
         mode: What the model is for.
         parameters: Its parameter set.
+        template: Its prompt template, if it has one.
+        capabilities: What it is said to be able to do.
+        owner: The source that manages it; `None` where nobody does.
         record: What is known so far.
+        known: What its last probe left behind; `None` before the first.
         is_due: Whether its time has come.
         hold: Why it is not active though it should be, or nothing.
     """
@@ -50,22 +53,38 @@ class Candidate:
     verification: Mapping[str, Any]
     mode: str
     parameters: Spec
+    template: Spec | None
+    capabilities: tuple[str, ...]
+    owner: str | None
     record: VerificationRecord
+    known: Known | None
     is_due: bool
     hold: Hold | None
 
+    def standing(self, now: Standing) -> Candidate:
+        """The same model as it stands now."""
+        return replace(self, record=now.record, known=now.known, hold=now.hold)
 
+
+_VERIFIABLE = """
+FROM provider_model_configs m
+LEFT JOIN providers v ON v.name = m.provider_name
+"""
+_CONDITION = "WHERE (m.is_active OR m.hold IS NOT NULL) AND COALESCE(v.is_active, TRUE)"
 _CANDIDATES = f"""
 SELECT m.id, m.provider_name, m.model_id, COALESCE(v.kind, ''), v.kind_spec, v.base_url, v.credentials,
        CASE WHEN jsonb_typeof(v.verification) = 'object' THEN v.verification ELSE '{{}}' END, m.mode,
-       {spec_sql(TABLES["parameters"])},
-       COALESCE(k.status, 'unverified'), COALESCE(k.failures, 0), k.outcome, m.last_verified,
-       k.next_due IS NULL OR k.next_due <= now(), m.hold
-FROM provider_model_configs m
-LEFT JOIN providers v ON v.name = m.provider_name
+       {spec_sql(TABLES["parameters"])}, t.spec,
+       CASE WHEN jsonb_typeof(m.capabilities) = 'array' THEN m.capabilities ELSE '[]' END, e.source,
+       k.next_due IS NULL OR k.next_due <= now(), {STANDING}
+{_VERIFIABLE}
 JOIN llm_parameters r ON r.id = m.parameters_id
+LEFT JOIN (SELECT r.id, {spec_sql(TABLES["template"])} AS spec FROM prompt_templates r) t
+       ON t.id = m.prompt_template_id
 LEFT JOIN model_verification k ON k.model_id = m.id
-WHERE (m.is_active OR m.hold IS NOT NULL) AND COALESCE(v.is_active, TRUE)
+LEFT JOIN managed_entities e
+       ON e.kind = 'model' AND e.key = m.provider_name || '/' || m.model_id AND NOT e.forgotten
+{_CONDITION}
 ORDER BY m.provider_name, m.model_id
 """
 
@@ -77,7 +96,8 @@ def candidates(connection: Connection) -> tuple[Candidate, ...]:
 
 def _candidate(row: Sequence[Any]) -> Candidate:
     model, provider, model_id, kind, kind_spec, base_url, credentials, settings, mode, parameters = row[:10]
-    status, failures, outcome, last_verified, is_due, hold = row[10:]
+    template, capabilities, owner, is_due = row[10:14]
+    now = standing_of(row[14:])
     return Candidate(
         id=model,
         address=model_address(provider, model_id),
@@ -88,54 +108,99 @@ def _candidate(row: Sequence[Any]) -> Candidate:
         verification=settings,
         mode=mode,
         parameters=parameters,
-        record=VerificationRecord(status, failures, outcome, last_verified),
+        template=template,
+        capabilities=tuple(map(str, capabilities)),
+        owner=owner,
+        record=now.record,
+        known=now.known,
         is_due=is_due,
-        hold=hold,
+        hold=now.hold,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One model's result, what is known after it, when it is due again, and whether it is put on hold."""
+    """One model's result and what is known after it.
+
+    Attributes:
+        model: The model's row.
+        result: What was found.
+        record: What is known after it.
+        next_due: When it is due again; `None` where that stays as it was.
+        holds: Whether it is put on hold.
+        fingerprint: The fingerprint of the credentials that it was asked with, if one can be made.
+        digest: The digest of the question; `None` where there was none.
+    """
 
     model: int
     result: Result
     record: VerificationRecord
-    next_due: datetime
+    next_due: datetime | None
     holds: bool = False
+    fingerprint: str | None = None
+    digest: str | None = None
+
+
+# What keeps too many models from being put on hold: the findings, how many models are held already, and how
+# many there are.
+Guard = Callable[[tuple[Finding, ...], int, int], tuple[Finding, ...]]
 
 
 def write_findings(
-    connection: Connection, findings: Iterable[Finding], *, at: datetime, source: str, context: RunContext
+    connection: Connection,
+    findings: tuple[Finding, ...],
+    claim: Claim,
+    *,
+    at: datetime,
+    source: str,
+    context: RunContext,
+    guard: Guard,
+    lock_timeout: float,
 ) -> None:
-    """Store results, statuses and times in one transaction; a success lifts the hold that waited for it.
+    """Store results, statuses and times, and let go of the claim, in one transaction.
 
-    `last_verified` of the model is a copy for readers; `is_active` changes only where a hold is set or
-    lifted, and then the registry's generation is raised.
+    Only what is still claimed is stored: a model that somebody else took over gets their result. A success
+    lifts the hold that waited for it. `last_verified` of the model is a copy for readers; `is_active` changes
+    only where a hold is set or lifted, and then the registry's generation is raised.
+
+    Raises:
+        LockHeldError: Another run held the registry for `lock_timeout` seconds; nothing is stored.
     """
-    with lock.writing(connection, lock_timeout=LOCK_TIMEOUT):
+    with lock.writing(connection, lock_timeout=lock_timeout):
         announce(connection, source, context)
+        row = connection.execute(_HELD_NOW).fetchone()
+        held, models = row or (0, 0)
         connection.execute(_FOUND)
         with connection.cursor() as cursor, cursor.copy("COPY found FROM STDIN") as copy:
-            for finding in findings:
+            for finding in guard(findings, held, models):
                 copy.write_row(_row(finding, at))
+        # Else the planner takes it for a handful of rows.
+        connection.execute("ANALYZE found")
+        connection.execute(_LOST, [claim.until])
         connection.execute(_RESULTS, [source])
         connection.execute(_STATUSES)
         switched = connection.execute(_LIFTED).rowcount + connection.execute(_HELD).rowcount
         connection.execute(_VERIFIED)
+        release(connection, claim)
         if switched:
             connection.execute("UPDATE registry SET generation = generation + 1 WHERE id = 1")
 
 
+_HELD_NOW = f"SELECT count(*) FILTER (WHERE m.hold = 'failing'), count(*) {_VERIFIABLE} {_CONDITION}"
 _FOUND = """
 CREATE TEMPORARY TABLE found (
     model_id INTEGER, address TEXT, probe TEXT, outcome TEXT, http_status INTEGER, provider_code TEXT,
     answered_by TEXT, latency_ms INTEGER, retry_after DOUBLE PRECISION, detail TEXT, status TEXT,
     failures INTEGER, at TIMESTAMPTZ, next_due TIMESTAMPTZ, last_verified TIMESTAMPTZ,
-    holds BOOLEAN
+    holds BOOLEAN, fingerprint TEXT, digest TEXT
 ) ON COMMIT DROP
 """
-# A model that was deleted by hand meanwhile has no verification any more.
+# A model that was deleted by hand meanwhile has no verification any more; one that another process took over
+# is theirs.
+_LOST = """
+DELETE FROM found f
+WHERE NOT EXISTS (SELECT FROM model_verification k WHERE k.model_id = f.model_id AND k.claimed_until = %s)
+"""
 _RESULTS = """
 INSERT INTO verification_results (at, model_id, address, source, probe, outcome, http_status, provider_code,
                                   answered_by, latency_ms, retry_after, detail)
@@ -144,17 +209,13 @@ SELECT f.at, f.model_id, f.address, %s, f.probe, f.outcome, f.http_status, f.pro
 FROM found f JOIN provider_model_configs m ON m.id = f.model_id
 """
 _STATUSES = """
-INSERT INTO model_verification AS k (model_id, status, outcome, probe, failures, http_status, provider_code,
-                                     answered_by, latency_ms, retry_after, detail, checked_at, next_due)
-SELECT f.model_id, f.status, f.outcome, f.probe, f.failures, f.http_status, f.provider_code, f.answered_by,
-       f.latency_ms, f.retry_after, f.detail, f.at, f.next_due
-FROM found f JOIN provider_model_configs m ON m.id = f.model_id
-ON CONFLICT (model_id) DO UPDATE SET
-    status = EXCLUDED.status, outcome = EXCLUDED.outcome, probe = EXCLUDED.probe,
-    failures = EXCLUDED.failures,
-    http_status = EXCLUDED.http_status, provider_code = EXCLUDED.provider_code,
-    answered_by = EXCLUDED.answered_by, latency_ms = EXCLUDED.latency_ms, retry_after = EXCLUDED.retry_after,
-    detail = EXCLUDED.detail, checked_at = EXCLUDED.checked_at, next_due = EXCLUDED.next_due
+UPDATE model_verification k SET
+    status = f.status, outcome = f.outcome, probe = f.probe, failures = f.failures,
+    http_status = f.http_status, provider_code = f.provider_code, answered_by = f.answered_by,
+    latency_ms = f.latency_ms, retry_after = f.retry_after, detail = f.detail, checked_at = f.at,
+    next_due = COALESCE(f.next_due, k.next_due), secret_fingerprint = f.fingerprint,
+    parameters_digest = f.digest
+FROM found f WHERE f.model_id = k.model_id
 """
 _LIFTED = """
 UPDATE provider_model_configs m SET hold = NULL, is_active = TRUE
@@ -192,4 +253,6 @@ def _row(finding: Finding, at: datetime) -> tuple[Any, ...]:
         finding.next_due,
         record.last_verified,
         finding.holds,
+        finding.fingerprint,
+        finding.digest,
     )

@@ -174,7 +174,8 @@ def test_what_may_pass_by_itself_changes_no_status(story, fake):
     assert seen == {f"model:{name}/gpt-4": status for name, (_, status) in TRANSIENT.items()} | {
         "model:slow/gpt-4": 200
     }
-    assert set(statuses(story).values()) == {"verified"}
+    # An account without money mends itself no more than it proves the model unusable.
+    assert statuses(story) == dict.fromkeys(names, "verified") | {"no-quota": "degraded"}
     after = last_verified(story)
     assert {name: after[name] for name in TRANSIENT} == {name: before[name] for name in TRANSIENT}
     assert after["slow"] > before["slow"]
@@ -416,3 +417,93 @@ def test_only_what_changed_is_probed_and_only_what_is_due(story, fake):
     story.ask("verify", "--all", "--probe", "reach")
     assert not any(key() in request.text for request in fake.requests[seen:])
     assert story.ask("verify", "model:here/nobody", status=1)["error"]["code"] == "no-such-entity"
+
+
+def test_a_rotated_key_is_noticed_and_only_its_providers_models_are_asked_about(story, fake):
+    story = allowed(story, fake, HERE_API_KEY=key(), THERE_API_KEY=key("open"), RECONCILER_FINGERPRINT_KEY="")
+    story.write(here=keyed("here", ["gpt-4", "granite-13b"], fake), there=keyed("there", "gpt-4", fake))
+    story.ask("apply", "--yes")
+    assert story.ask("verify", "--due")["verification"] == []
+    rotated = story.with_env(HERE_API_KEY=key("echo"))
+    answer = rotated.run("verify", "--due", "--output", "json")
+    found = {one["address"]: one["outcome"] for one in answer.document["verification"]}
+    assert found == dict.fromkeys(["model:here/gpt-4", "model:here/granite-13b"], "auth_failed")
+    assert rotated.ask("verify", "--due")["verification"] == []
+    # The key of the fingerprints is this machine's, and nothing of it or of the secrets is anywhere else.
+    kept = (story.folder / "home" / "fingerprint.key").read_bytes()
+    stored = " ".join(text for _, text in story.everything())
+    for secret in (key(), key("echo"), kept.hex(), kept.decode("latin-1")):
+        assert secret not in stored
+        assert secret not in f"{answer.stdout} {answer.stderr}"
+
+
+def test_another_fingerprint_key_concludes_no_rotation_and_a_short_one_is_refused(story, fake):
+    story = allowed(story, fake, HERE_API_KEY=key(), RECONCILER_FINGERPRINT_KEY="0123456789abcdef")
+    story.write(here=keyed("here", "gpt-4", fake))
+    story.ask("apply", "--yes")
+    assert not (story.folder / "home").exists()
+    other = story.with_env(HERE_API_KEY=key("echo"), RECONCILER_FINGERPRINT_KEY="fedcba9876543210")
+    assert other.ask("verify", "--due")["verification"] == []
+    assert len(story.with_env(HERE_API_KEY=key("echo")).run("verify", "--due").stdout.splitlines()) == 3
+    short = story.with_env(RECONCILER_FINGERPRINT_KEY="too-short")
+    assert short.ask("verify", "--all", status=1)["error"]["code"] == "bad-fingerprint-key"
+
+
+def test_without_a_place_for_the_key_it_is_told_once_and_verifying_goes_on(story, fake, tmp_path):
+    (tmp_path / "file").touch()
+    home = str(tmp_path / "file" / "home")
+    story = allowed(story, fake, HERE_API_KEY=key(), RECONCILER_FINGERPRINT_KEY="", RECONCILER_HOME=home)
+    story.write(here=keyed("here", ["gpt-4", "granite-13b"], fake))
+    answer = story.run("apply", "--yes", "--output", "json")
+    assert {one["outcome"] for one in answer.document["verification"]} == {"ok"}
+    assert answer.stderr.count("RECONCILER_FINGERPRINT_KEY") == 1
+
+
+def test_an_earlier_result_is_shown_as_one(story, fake):
+    story = allowed(story, fake, HERE_API_KEY=key())
+    story.write(here=keyed("here", "gpt-4", fake))
+    assert not story.ask("apply", "--yes")["verification"][0]["cached"]
+    asked = len(fake.requests)
+    story.write(here=keyed("here", "gpt-4", fake, description="new words"), more=provider("x", kind="ollama"))
+    story.edit("UPDATE provider_model_configs SET version = '2'")
+    (again,) = story.ask("apply", "--yes")["verification"]
+    assert (again["outcome"], again["cached"]) == ("ok", True)
+    assert "still good" in again["detail"]
+    assert len(fake.requests) == asked
+
+
+def test_a_dry_run_asks_nobody_and_writes_nothing(story, fake):
+    story = allowed(story, fake, HERE_API_KEY=key(), RECONCILER_FINGERPRINT_KEY="")
+    story.write(
+        here=keyed("here", ["gpt-4", "granite-13b"], fake, verification="{probe: generate, budget: 1}")
+    )
+    story.apply()
+    before = story.everything()
+    document = story.ask("verify", "--all", "--dry-run")
+    first, second = document["probes"]
+    assert (first["address"], first["probe"], first["reason"]) == ("model:here/gpt-4", "generate", "")
+    assert first["host"] in fake.url
+    assert first["tokens"] > 0
+    assert second["calls"] == []
+    assert "verification.budget" in second["reason"]
+    calls = len(first["calls"])
+    assert document["totals"] == {"probes": 1, "calls": calls, "generate": 1, "tokens": first["tokens"]}
+    for output in ("text", "markdown"):
+        shown = story.run("verify", "--all", "--dry-run", "--output", output).stdout
+        assert "1 of 2 models would be probed" in shown
+    assert fake.requests == []
+    assert story.everything() == before
+    assert not (story.folder / "home").exists()
+
+
+def test_the_trail_tells_how_a_status_came_about(story, fake):
+    story = allowed(story, fake, HERE_API_KEY=key())
+    story.write(here=keyed("here", "gpt-4", fake, verification="{failure_threshold: 1}"))
+    story.ask("apply", "--yes")
+    story.with_env(HERE_API_KEY=key("bad")).ask("verify", "--all", status=5)
+    lines = story.run("history", "model:here/gpt-4").stdout.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if "verify model:here/gpt-4" in line][:1]
+    assert "verification" in lines[at]
+    assert "verified" in lines[at + 1]
+    assert "failing" in lines[at + 1]
+    assert "auth_failed" in lines[at + 2]

@@ -1,6 +1,6 @@
 """What the reading verbs are told: of rows that a run wrote and of rows that somebody made by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -56,8 +56,8 @@ def connection(database):
         yield connection
 
 
-def listed(connection, *, active_only=False, provider=None):
-    return reading.list_models(connection, active_only=active_only, provider=provider)
+def listed(connection, *, active_only=False, provider=None, status=None):
+    return reading.list_models(connection, active_only=active_only, provider=provider, status=status)
 
 
 def keys(models):
@@ -65,7 +65,7 @@ def keys(models):
 
 
 def shown(connection, address):
-    found = reading.show(connection, parse_address(address))
+    found = reading.show(connection, parse_address(address), now=CHECKED)
     assert found is not None
     return found
 
@@ -142,6 +142,41 @@ def test_the_status_is_what_verification_says(hand, hold, stored, status):
     assert shown(hand, "model:openai/a").status == status
 
 
+def test_only_models_of_one_status_are_listed_where_that_is_asked(hand):
+    insert_model(hand, "p/new")
+    insert_model(hand, "p/waits", is_active=False, hold="pending")
+    for name, status, hold in (("good", "verified", None), ("bad", "failing", "failing")):
+        row = insert_model(hand, f"p/{name}", is_active=hold is None, hold=hold)
+        insert(hand, "model_verification", key="model_id", model_id=row, status=status)
+    statuses = ("unverified", "pending", "verified", "failing", "degraded")
+    assert {status: keys(listed(hand, status=status)) for status in statuses} == {
+        "unverified": ["p/new"],
+        "pending": ["p/waits"],
+        "verified": ["p/good"],
+        "failing": ["p/bad"],
+        "degraded": [],
+    }
+    assert listed(hand, status="failing", active_only=True) == ()
+
+
+def test_a_probed_model_is_listed_with_its_last_result(hand):
+    row = insert_model(hand, "p/a")
+    insert(
+        hand,
+        "model_verification",
+        key="model_id",
+        model_id=row,
+        status="verified",
+        outcome="timeout",
+        failures=1,
+        checked_at=CHECKED,
+    )
+    insert_model(hand, "p/b")
+    probed, never = listed(hand)
+    assert (probed.outcome, probed.failures, probed.checked_at) == ("timeout", 1, CHECKED)
+    assert (never.outcome, never.failures, never.checked_at) == (None, 0, None)
+
+
 # -- show
 
 
@@ -176,7 +211,7 @@ def test_who_uses_an_entity_is_shown(applied, address, users):
 
 @pytest.mark.parametrize("address", ["model:openai/x", "provider:x", "parameters:x", "template:x"])
 def test_what_is_not_there_is_not_shown(applied, address):
-    assert reading.show(applied, parse_address(address)) is None
+    assert reading.show(applied, parse_address(address), now=CHECKED) is None
 
 
 def test_the_built_in_parameters_are_shown_as_nobodys(applied):
@@ -201,10 +236,15 @@ def test_a_verified_model_is_shown_with_what_the_probe_said(hand):
         status="verified",
         outcome="rate_limited",
         detail="come back later",
+        probe="credential",
+        failures=2,
+        checked_at=CHECKED,
+        next_due=CHECKED + timedelta(hours=1),
     )
     found = shown(hand, "model:openai/a")
     assert (found.status, found.outcome, found.detail) == ("verified", "rate_limited", "come back later")
-    assert found.last_verified == CHECKED
+    assert found.last_verified == found.checked_at == CHECKED
+    assert (found.probe, found.failures, found.next_due) == ("credential", 2, CHECKED + timedelta(hours=1))
 
 
 def test_an_entity_that_was_forgotten_is_nobodys(connection):

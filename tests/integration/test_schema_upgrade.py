@@ -9,6 +9,7 @@ from support import schema
 
 from reconciler.errors import ProviderConfigError, SchemaError
 from reconciler.store import migrate
+from reconciler.store.session import connect
 
 
 def execute(url, statement):
@@ -120,3 +121,44 @@ def test_a_revision_that_nobody_knows_is_named(database):
 def test_what_is_built_in_is_no_event_of_the_trail(database):
     with psycopg.connect(database, autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM audit_events").fetchone() == (0,)
+
+
+def first_release(url):
+    """Make the tables as the first release made them."""
+    from alembic import command
+
+    with connect(url) as driver, migrate._bound(driver) as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+
+def test_a_registry_of_the_first_release_keeps_everything_and_tells_statuses_from_then_on(empty_database):
+    first_release(empty_database)
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        # A month of the trail that somebody made, with what is in it.
+        connection.execute(
+            "CREATE TABLE audit_events_early PARTITION OF audit_events FOR VALUES FROM ('2020-01-01') TO"
+            " ('2020-02-01')"
+        )
+        connection.execute(
+            "INSERT INTO provider_model_configs (provider_name, model_id, parameters_id)"
+            " SELECT 'p', 'm', id FROM llm_parameters"
+        )
+        connection.execute(
+            "INSERT INTO model_verification (model_id, status, failures) SELECT id, 'verified', 1"
+            " FROM provider_model_configs"
+        )
+        kept = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in KEPT}
+        assert migrate.upgrade(empty_database) == ("0001", migrate.head())
+        assert {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in KEPT} == kept
+        connection.execute("UPDATE model_verification SET status = 'failing', outcome = 'auth_failed'")
+        told = "SELECT address, before, after FROM audit_events WHERE action = 'verify'"
+        assert connection.execute(told).fetchall() == [
+            ("model:p/m", {"status": "verified"}, {"status": "failing", "outcome": "auth_failed"})
+        ]
+        partition = "INSERT INTO audit_events (at, transaction, database_user, action, address) VALUES"
+        connection.execute(f"{partition} ('2020-01-15', 1, 'x', 'verify', 'model:p/m')")
+
+
+KEPT = ("provider_model_configs", "model_verification", "audit_events", "llm_parameters", "registry")

@@ -10,6 +10,7 @@ from reconciler.core.address import parse_address
 from reconciler.core.options import Selection
 from reconciler.core.outcome import Result
 from reconciler.engine.plan import drift
+from reconciler.engine.prober import Prober
 from reconciler.engine.verify import verify
 from reconciler.errors import UsageError
 from reconciler.service.verification import Interrupted
@@ -26,22 +27,29 @@ def connection(database):
         yield connection
 
 
-def answering(outcome, **other):
+def answering(outcome, *, at=NOW, refused=(), **other):
     """A prober that finds the same everywhere, but for the models that `other` names."""
 
-    def probe(targets):
+    def ask(targets, _meanwhile=None):
         return [
-            Result(target.address, other.get(target.address.model_id, outcome), target.level, 200, 5)
+            Result(
+                target.address,
+                other.get(target.address.model_id, outcome),
+                target.level,
+                200,
+                5,
+                refused_parameters=refused,
+            )
             for target in targets
         ]
 
-    return probe
+    return Prober(ask, clock=lambda _connection: at)
 
 
-def verified(connection, outcome, *, at=NOW, level=None, **other):
+def verified(connection, outcome, *, at=NOW, level=None, refused=(), **other):
     selection = Selection(all=True, probe=level)
-    probe = answering(outcome, **other)
-    return verify(connection, probe, now=at, source="default", context=ACTOR, selection=selection)
+    prober = answering(outcome, at=at, refused=refused, **other)
+    return verify(connection, prober, source="default", context=ACTOR, selection=selection)
 
 
 def rows(connection):
@@ -69,15 +77,78 @@ def test_a_success_is_stored_lifts_the_hold_and_raises_the_generation(connection
 
 def test_a_success_that_switches_nothing_raises_no_generation_and_leaves_no_event(connection):
     run(connection, state(provider("p"), model("p/a")))
-    before = read_generation(connection), len(trail(connection))
     verified(connection, "ok")
-    assert (read_generation(connection), len(trail(connection))) == before
+    before = read_generation(connection), len(trail(connection).events)
+    verified(connection, "ok")
+    assert (read_generation(connection), len(trail(connection).events)) == before
+
+
+def events(connection):
+    """What the trail says of statuses: before, after, and who was told to have done it."""
+    return connection.execute(
+        "SELECT address, before ->> 'status', after ->> 'status', after ->> 'outcome', source, actor, reason"
+        " FROM audit_events WHERE action = 'verify' ORDER BY id"
+    ).fetchall()
+
+
+def test_each_change_of_a_status_is_in_the_trail_and_nothing_else_is(connection):
+    run(connection, state(settings(failure_threshold=2), model("p/a"), model("p/b")))
+    for outcome in ("ok", "timeout", "auth_failed", "quota_exhausted", "auth_failed", "ok"):
+        verified(connection, outcome, b="ok")
+    who = ("default", "tester", "because")
+    assert events(connection) == [
+        ("model:p/a", "unverified", "verified", "ok", *who),
+        ("model:p/b", "unverified", "verified", "ok", *who),
+        ("model:p/a", "verified", "degraded", "quota_exhausted", *who),
+        ("model:p/a", "degraded", "failing", "auth_failed", *who),
+        ("model:p/a", "failing", "verified", "ok", *who),
+    ]
+
+
+def test_a_status_that_a_hand_changes_is_in_the_trail_too(connection):
+    run(connection, state(provider("p"), model("p/a")))
+    connection.execute(
+        "INSERT INTO model_verification (model_id, status) SELECT id, 'failing' FROM provider_model_configs"
+    )
+    connection.execute("UPDATE model_verification SET status = 'verified'")
+    assert [event[1:5] for event in events(connection)] == [
+        ("unverified", "failing", None, None),
+        ("failing", "verified", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "refused", "status"),
+    [
+        ("quota_exhausted", (), "degraded"),
+        ("wrong_region", (), "degraded"),
+        ("probe_invalid", ("top_k",), "degraded"),
+        ("probe_invalid", (), "verified"),
+    ],
+)
+def test_a_lasting_fault_degrades_at_once_and_success_heals_it(connection, outcome, refused, status):
+    run(connection, state(settings(on_failure="deactivate", failure_threshold=1), model("p/a")))
+    verified(connection, "ok")
+    verified(connection, outcome, refused=refused)
+    assert rows(connection) == {"a": (True, None, status, NOW)}
+    verified(connection, "ok")
+    assert rows(connection)["a"][2] == "verified"
+
+
+def test_a_cheaper_probe_does_not_stand_in_for_the_one_that_is_due(connection):
+    run(connection, state(settings(every="5m"), model("p/a")))
+    verified(connection, "ok", level="reach")
+    assert [candidate.is_due for candidate in candidates(connection)] == [True]
+    verified(connection, "ok")
+    verified(connection, "ok", at=NOW + timedelta(minutes=4), level="reach")
+    (due,) = connection.execute("SELECT next_due FROM model_verification").fetchone()
+    assert due == NOW + timedelta(minutes=5)
 
 
 def test_a_cheaper_probe_than_the_files_ask_for_verifies_nothing(connection):
     run(connection, state(settings(activation="verified", probe="model"), model("p/a")))
     verified(connection, "ok", level="reach")
-    assert rows(connection) == {"a": (False, "pending", "unverified", None)}
+    assert rows(connection) == {"a": (False, "pending", "pending", None)}
 
 
 def test_a_cheaper_probe_that_fails_for_good_counts(connection):
@@ -163,9 +234,7 @@ def test_nothing_due_waits_for_nobody(connection, database):
     with connect(database) as other, other.transaction():
         other.execute("SELECT FROM registry FOR UPDATE")
         connection.execute("SET lock_timeout = '1ms'")
-        due = verify(
-            connection, answering("ok"), now=NOW, source="default", context=ACTOR, selection=Selection()
-        )
+        due = verify(connection, answering("ok"), source="default", context=ACTOR, selection=Selection())
     assert due == ()
 
 
@@ -180,21 +249,24 @@ def test_a_model_is_due_again_when_its_provider_says(connection):
 def test_what_is_known_when_ctrl_c_comes_is_kept(connection):
     run(connection, state(provider("p"), *models(2)))
 
-    def probe(targets):
+    def ask(targets, _meanwhile=None):
         first, second = targets
         done = Result(first.address, "ok", first.level, 200, 5)
         raise Interrupted((done, Result(second.address, "skipped", second.level)))
 
-    with pytest.raises(Interrupted):
-        verify(connection, probe, now=NOW, source="d", context=ACTOR, selection=Selection(all=True))
-    assert [row[2] for row in rows(connection).values()] == ["verified", None]
+    with pytest.raises(Interrupted) as stopped:
+        verify(connection, Prober(ask), source="d", context=ACTOR, selection=Selection(all=True))
+    assert [result.outcome for result in stopped.value.results] == ["ok", "skipped"]
+    assert [row[2] for row in rows(connection).values()] == ["verified", "unverified"]
+    held = connection.execute("SELECT count(*) FROM model_verification WHERE claimed_until IS NOT NULL")
+    assert held.fetchone() == (0,)
 
 
 def test_only_active_models_can_be_named(connection):
     run(connection, state(provider("p"), model("p/a", active=False)))
     chosen = Selection(addresses=(parse_address("model:p/a"),))
     with pytest.raises(UsageError, match="not an active model"):
-        verify(connection, answering("ok"), now=NOW, source="d", context=ACTOR, selection=chosen)
+        verify(connection, answering("ok"), source="d", context=ACTOR, selection=chosen)
 
 
 def test_a_misspelt_source_is_no_all_clear(connection):

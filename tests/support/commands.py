@@ -43,6 +43,8 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     if (root / "pyproject.toml").exists():
         # A checkout: the package is where the tests found it, whatever the command's own folder is.
         kept["PYTHONPATH"] = str(root)
+    # Without one, a key of fingerprints would be made and kept on this machine.
+    kept["RECONCILER_FINGERPRINT_KEY"] = "of the tests and of nobody else"
     return {**kept, **(more or {})}
 
 

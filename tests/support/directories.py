@@ -73,7 +73,9 @@ class Story:
 
     def run(self, *words: str | Path, **more: Any) -> Answer:
         """Run a command."""
-        env = {"RECONCILER_DATABASE_URL": self.database, **self.env}
+        # What a command keeps besides, it keeps in the story's folder and not on the machine.
+        home = str(self.folder / "home")
+        env = {"RECONCILER_DATABASE_URL": self.database, "RECONCILER_HOME": home, **self.env}
         return run_command(*words, env=env, cwd=self.folder, **more)
 
     def ask(self, *words: str | Path, status: int = 0) -> Any:

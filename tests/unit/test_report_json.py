@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import answers
 
-from reconciler.core.address import parse_address
+from reconciler.core.address import model_address, parse_address
 from reconciler.core.changes import FieldChange, Refusal
 from reconciler.core.plan import Applied
+from reconciler.core.rehearsal import PlannedProbe
 from reconciler.errors import SourceError, StoreUnavailableError, UsageError
 from reconciler.report import json as report
 
@@ -33,6 +34,11 @@ RESULT = {
     "http_status": 200,
     "latency_ms": 84,
     "detail": "the model answered",
+    "provider_code": None,
+    "retry_after": None,
+    "answered_by": None,
+    "refused_parameters": [],
+    "cached": False,
 }
 
 
@@ -211,3 +217,22 @@ def test_any_text_arrives_as_it_was_and_commands_no_terminal(text):
 def test_a_value_that_json_has_no_word_for_is_refused():
     with pytest.raises(ValueError, match="JSON compliant"):
         report.document({"number": float("nan")})
+
+
+def test_a_rehearsal_adds_up_what_would_be_asked():
+    shared = ("GET https://a.example/models",)
+    free = [PlannedProbe(model_address("a", name), "model", "a.example", shared, shared) for name in "xy"]
+    calls = ("POST https://a.example/chat",)
+    paid = PlannedProbe(model_address("a", "z"), "generate", "a.example", calls, tokens=40, reason="unsure")
+    left = PlannedProbe(model_address("a", "w"), "generate", "a.example", reason="no budget")
+    document = json.loads(report.rehearsal([*free, paid, left]))
+    assert list(document) == ["format", "probes", "totals"]
+    assert document["probes"][2] == {
+        "address": "model:a/z",
+        "probe": "generate",
+        "host": "a.example",
+        "calls": ["POST https://a.example/chat"],
+        "tokens": 40,
+        "reason": "unsure",
+    }
+    assert document["totals"] == {"probes": 3, "calls": 2, "generate": 1, "tokens": 40}

@@ -102,7 +102,7 @@ def test_what_to_pass_can_be_pasted_into_a_shell(accept, words):
 
 def test_every_rule_is_explained():
     rules = {"deactivations", "provider-vanished", "empty-source", "empty-file", "protected"}
-    assert set(plan_text.MEANINGS) == rules | {"moved-source", "in-use", "ownership"}
+    assert set(plan_text.MEANINGS) == rules | {"moved-source", "in-use", "ownership", "verification"}
 
 
 def test_a_bounded_plan_still_names_every_deactivation():

@@ -2,7 +2,9 @@
 
 from support import answers
 
+from reconciler.core.address import model_address
 from reconciler.core.plan import Applied
+from reconciler.core.rehearsal import PlannedProbe
 from reconciler.report import results_text
 
 SECONDS = {"load": 0.02, "plan": 0.1, "apply": 0.05, "verify": 1.2}
@@ -72,3 +74,18 @@ def test_all_actions_are_counted_for_machines():
         "deactivate": 0,
         "adopt": 0,
     }
+
+
+def test_a_rehearsal_says_whom_it_would_ask_and_what_that_costs():
+    calls = ("POST https://a.example/chat",)
+    planned = [
+        PlannedProbe(model_address("a", "z"), "generate", "a.example", calls, tokens=40),
+        PlannedProbe(model_address("a", "w"), "generate", reason="no budget"),
+    ]
+    assert results_text.rehearsal(planned).splitlines() == [
+        "MODEL      PROBE     HOST       CALLS  TOKENS  NOTE",
+        "model:a/z  generate  a.example  1      40",
+        "model:a/w  generate  -          0      0       no budget",
+        "1 of 2 models would be probed: 1 call, 1 probe that would generate, at most 40 tokens.",
+    ]
+    assert results_text.rehearsal([]) == "No models to verify."

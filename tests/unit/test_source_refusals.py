@@ -112,9 +112,14 @@ REFUSALS = [
         id="a mistyped credential",
     ),
     pytest.param(
-        with_provider("verification: {budget: 5}"),
-        *("unknown-field", 3, 51, "providers.p.verification.budget", "budget", "failure_threshold"),
+        with_provider("verification: {money: 5}"),
+        *("unknown-field", 3, 51, "providers.p.verification.money", "money", "failure_threshold"),
         id="what is no field of verification",
+    ),
+    pytest.param(
+        with_provider("verification: {budget: -1}"),
+        *("out-of-range", 3, 59, "providers.p.verification.budget", "is -1; the least is 0", "range"),
+        id="a budget below nothing",
     ),
     pytest.param(
         "version: 1\nproviders:\n  p: {models: {m: {}}}\n",

@@ -8,16 +8,19 @@ from hypothesis import strategies as st
 
 from reconciler.core.address import model_address
 from reconciler.core.outcome import DEFINITIVE_FAILURES, OUTCOMES, Result
-from reconciler.core.transitions import VerificationRecord, next_record
+from reconciler.core.transitions import VerificationRecord, next_record, status_of
 
 ADDRESS = model_address("openai", "gpt-4o")
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = EARLIER + timedelta(hours=1)
-TRANSIENT = sorted(set(OUTCOMES) - DEFINITIVE_FAILURES - {"ok", "unprobeable"})
+LASTING = ["quota_exhausted", "wrong_region"]
+TRANSIENT = sorted(set(OUTCOMES) - DEFINITIVE_FAILURES - {"ok", "unprobeable", *LASTING})
+STATUSES = ["unverified", "pending", "verified", "degraded", "failing", "unprobeable"]
 
 
-def after(before, outcome, *, threshold=3, probe="model"):
-    return next_record(before, Result(ADDRESS, outcome, probe), now=NOW, failure_threshold=threshold)
+def after(before, outcome, *, threshold=3, probe="model", refused=()):
+    result = Result(ADDRESS, outcome, probe, refused_parameters=refused)
+    return next_record(before, result, now=NOW, failure_threshold=threshold)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,10 @@ def after(before, outcome, *, threshold=3, probe="model"):
         pytest.param("verified", 0, "unprobeable", 3, ("verified", 0), id="it was known to be good"),
         pytest.param("failing", 3, "unprobeable", 3, ("failing", 3), id="it was known to be bad"),
         pytest.param("pending", 0, "unprobeable", 3, ("pending", 0), id="it still waits"),
+        pytest.param("degraded", 0, "unprobeable", 3, ("degraded", 0), id="the fault is still there"),
+        pytest.param("degraded", 0, "auth_failed", 3, ("degraded", 1), id="a failure counts from there too"),
+        pytest.param("degraded", 2, "auth_failed", 3, ("failing", 3), id="and leads to failing"),
+        pytest.param("verified", 2, "quota_exhausted", 3, ("degraded", 2), id="a fault breaks no row"),
     ],
 )
 def test_each_result_leads_to_one_status(status, failures, outcome, threshold, expected):
@@ -48,12 +55,45 @@ def test_each_result_leads_to_one_status(status, failures, outcome, threshold, e
 
 
 @pytest.mark.parametrize("outcome", TRANSIENT)
-@pytest.mark.parametrize(
-    "status", ["unverified", "pending", "verified", "degraded", "failing", "unprobeable"]
-)
+@pytest.mark.parametrize("status", STATUSES)
 def test_a_transient_outcome_changes_no_status_and_breaks_no_row(status, outcome):
     before = VerificationRecord(status, 2, "auth_failed", EARLIER)
     assert after(before, outcome, threshold=1) == VerificationRecord(status, 2, outcome, EARLIER)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "refused"),
+    [*((outcome, ()) for outcome in LASTING), ("probe_invalid", ("top_k",))],
+)
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_lasting_fault_degrades_what_was_verified_and_nothing_else(status, outcome, refused):
+    before = VerificationRecord(status, 1, "ok", EARLIER)
+    expected = "degraded" if status == "verified" else status
+    assert after(before, outcome, refused=refused) == VerificationRecord(expected, 1, outcome, EARLIER)
+
+
+def test_a_refused_question_that_blames_no_parameter_says_nothing():
+    before = VerificationRecord("verified", 0, "ok", EARLIER)
+    assert after(before, "probe_invalid").status == "verified"
+
+
+@pytest.mark.parametrize(
+    ("stored", "hold", "status"),
+    [
+        pytest.param(None, None, "unverified", id="never probed"),
+        pytest.param(None, "pending", "pending", id="never probed, and waiting"),
+        pytest.param("unverified", "pending", "pending", id="probed in vain, and waiting"),
+        pytest.param("unprobeable", "pending", "pending", id="it cannot be probed, and waits"),
+        pytest.param("failing", "pending", "failing", id="it fails while it waits"),
+        pytest.param("pending", "pending", "pending", id="it is stored that it waits"),
+        pytest.param("pending", None, "unverified", id="somebody let it go"),
+        pytest.param("failing", "failing", "failing", id="on hold because it fails"),
+        pytest.param("verified", None, "verified", id="well"),
+        pytest.param("degraded", None, "degraded", id="not so well"),
+    ],
+)
+def test_a_model_that_waits_is_pending_until_something_worse_is_known(stored, hold, status):
+    assert status_of(stored, hold) == status
 
 
 def test_success_says_when_and_failure_keeps_that():
@@ -90,8 +130,10 @@ def test_nothing_fails_before_the_threshold_and_transients_never_matter(outcomes
     record = without_transients = VerificationRecord()
     for number, outcome in enumerate(outcomes):
         record = after(record, outcome, threshold=threshold)
-        if outcome not in TRANSIENT:
+        if outcome not in {*TRANSIENT, *LASTING}:
             without_transients = after(without_transients, outcome, threshold=threshold)
         assert (record.status == "failing") <= (record.failures >= threshold)
         assert (record.last_verified is not None) == ("ok" in outcomes[: number + 1])
-    assert (record.status, record.failures) == (without_transients.status, without_transients.failures)
+    # Being degraded is a way of being verified.
+    status = "verified" if record.status == "degraded" else record.status
+    assert (status, record.failures) == (without_transients.status, without_transients.failures)
