@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
+from reconciler.core.endpoints import endpoint_of
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import PROBE_LEVELS, Probe, ProbeLevel
 from reconciler.protocols import hosts, reading, replies
 from reconciler.protocols.classify import Complaint, Dialect, Finding, Rule, classify
 from reconciler.protocols.credentials import Credentials, Unresolved
 from reconciler.protocols.exchange import Answer, Exchange, SecretHeader, Verdict
-from reconciler.protocols.generating import endpoint_of, shape_name, unserved, work_to_prove
+from reconciler.protocols.generating import shape_name, unserved, work_to_prove
 from reconciler.protocols.generation import Call, Reply, Shape, Work
 from reconciler.protocols.kind_rules import rules_of
 from reconciler.protocols.matching import find_listed

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconciler.core.endpoints import endpoint_of
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import Probe
 from reconciler.protocols import hosts
 from reconciler.protocols.base import HttpProtocol
 from reconciler.protocols.encoding import encoded
 from reconciler.protocols.exchange import Verdict
-from reconciler.protocols.generating import endpoint_of, limit_of, unserved, work_to_prove, writes
+from reconciler.protocols.generating import limit_of, unserved, work_to_prove, writes
 from reconciler.protocols.questions import url_of
 from reconciler.protocols.redaction import shorten
 from reconciler.protocols.registry import protocol

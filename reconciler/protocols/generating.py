@@ -10,6 +10,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.core.endpoints import endpoint_of
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.prompt import Prompt, prompt_of
 from reconciler.core.provider_kind import Endpoint, ProviderKind
@@ -42,21 +43,6 @@ _SMALLEST: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("*dall-e-3*", {"size": "1024x1024", "quality": "standard", "response_format": "url"}),
     ("*gpt-image*", {"size": "1024x1024", "quality": "low"}),
 )
-
-
-def endpoint_of(kind: ProviderKind, model_id: str, mode: str) -> Endpoint | None:
-    """Where a kind's model does its work: the first endpoint of its mode that fits it.
-
-    >>> kind = ProviderKind("acme", "openai", endpoints=(Endpoint("chat", "/chat/completions"),))
-    >>> endpoint_of(kind, "m", "chat").path, endpoint_of(kind, "m", "video")
-    ('/chat/completions', None)
-    """
-    name = model_id.lower()
-    for endpoint in kind.endpoints:
-        fits = not endpoint.match or any(fnmatchcase(name, pattern.lower()) for pattern in endpoint.match)
-        if endpoint.mode == mode and fits:
-            return endpoint
-    return None
 
 
 def shape_name(endpoint: Endpoint) -> str:

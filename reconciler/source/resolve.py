@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from reconciler import kinds
 from reconciler.core import inheritance
 from reconciler.core.address import DEFAULT_PARAMETERS, Address, EntityKind
+from reconciler.core.endpoints import endpoint_of
 from reconciler.core.problem import Place, Problem, Related
 from reconciler.core.provider_kind import DEFAULT_PROBE, ProviderKind
 from reconciler.core.schema_values import canonical
@@ -301,6 +302,13 @@ def _activation_faults(
     elif level not in kind.probes and level not in _WITHOUT_A_QUESTION:
         message = f"no model is ever activated: it waits for the probe {level}, and {kind.name} has none"
         yield Fault("wrong-value", record.activation_at, field, message, hint + ", or another probe")
+    elif level == "generate":
+        for model in record.models:
+            mode = model.spec["mode"]
+            if endpoint_of(kind, model.id, mode) is None:
+                message = f"{model.id} is never activated: {kind.name} has no endpoint for the mode {mode}"
+                here = ((model.at, "the model"),)
+                yield Fault("wrong-value", record.activation_at, field, message, hint, here)
 
 
 def _look_alikes(file: str, record: ProviderRecord, path: str) -> Iterator[Problem]:

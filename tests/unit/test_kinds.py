@@ -4,13 +4,13 @@ import ast
 import json
 import re
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from reconciler import kinds
+from reconciler.core.endpoints import endpoint_of
 from reconciler.core.provider_kind import (
     PROBE_LEVELS,
     CredentialRule,
@@ -239,16 +239,6 @@ def test_endpoints_are_of_the_version_that_the_probes_are_of(name):
             assert all(word in endpoint.query for endpoint in kind.endpoints)
 
 
-def endpoint_of(kind, model_id, mode):
-    fitting = (
-        endpoint
-        for endpoint in kinds.built_in(kind).endpoints
-        if endpoint.mode == mode
-        and (not endpoint.match or any(fnmatchcase(model_id.lower(), pattern) for pattern in endpoint.match))
-    )
-    return next(fitting, None)
-
-
 VERSION = {"version": "2024-05-31"}
 DATED = {"api-version": "2024-10-21"}
 GOOGLE = "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}"
@@ -288,7 +278,7 @@ CLAUDE = "/v1/projects/{project}/locations/{location}/publishers/anthropic/model
     ],
 )
 def test_work_is_done_where_the_provider_does_it(kind, model_id, endpoint):
-    found = endpoint_of(kind, model_id, endpoint.mode)
+    found = endpoint_of(kinds.built_in(kind), model_id, endpoint.mode)
     assert (found.path, found.shape, found.query) == (endpoint.path, endpoint.shape, endpoint.query)
 
 
@@ -312,7 +302,7 @@ def test_work_is_done_where_the_provider_does_it(kind, model_id, endpoint):
     ],
 )
 def test_a_model_is_spoken_to_in_its_own_shape_or_not_at_all(kind, mode, shapes):
-    found = {model_id: endpoint_of(kind, model_id, mode) for model_id in shapes}
+    found = {model_id: endpoint_of(kinds.built_in(kind), model_id, mode) for model_id in shapes}
     assert {model_id: one and one.shape for model_id, one in found.items()} == shapes
 
 
@@ -342,7 +332,7 @@ def test_a_model_is_spoken_to_in_its_own_shape_or_not_at_all(kind, mode, shapes)
     ],
 )
 def test_another_name_is_a_mismatch_only_where_answers_repeat_the_name(kind, model_id, place):
-    assert endpoint_of(kind, model_id, "chat").model_at == place
+    assert endpoint_of(kinds.built_in(kind), model_id, "chat").model_at == place
 
 
 THINKING = [

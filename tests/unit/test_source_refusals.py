@@ -227,6 +227,13 @@ REFUSALS = [
         id="activation where nothing can be probed",
     ),
     pytest.param(
+        "version: 1\nproviders:\n"
+        "  p: {kind: groq, verification: {probe: generate, activation: verified},\n"
+        "      models: {m: {mode: video}}}\n",
+        *("wrong-value", 3, 63, "providers.p.verification.activation", "the mode video", "immediate"),
+        id="activation where the mode has no endpoint",
+    ),
+    pytest.param(
         with_set("{max_new_tokens: 0}"),
         *("out-of-range", 3, 26, "parameters.base.max_new_tokens", "is 0; the least is 1", "range"),
         id="less than the column takes",
@@ -523,6 +530,7 @@ def test_a_kind_of_the_files_without_a_table_is_still_checked(rules, told):
         pytest.param("", ["wrong-value"], id="the default"),
         pytest.param("probe: credential, ", ["wrong-value"], id="one that the kind has not"),
         pytest.param("probe: reach, ", [], id="one that every kind has"),
+        pytest.param("probe: generate, ", ["wrong-value"], id="one that the kind has no endpoint for"),
     ],
 )
 def test_activation_must_wait_for_a_probe_that_the_kind_has(probe, codes):
