@@ -152,7 +152,8 @@ def test_many_models_of_one_provider_never_have_more_than_a_few_requests_under_w
         )
     assert outcomes(results) == {"ok": 400}
     assert fake.most <= 8
-    assert max(tasks) < 20
+    # A few for each probe under way, and none for those that wait.
+    assert max(tasks) < 8 * 5
 
 
 def tasks_now():
