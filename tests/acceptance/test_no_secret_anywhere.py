@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 from support import session
 from support.certificates import write_certificates
-from support.commands import clean_environment, command_line, run_command
+from support.commands import FINGERPRINT_KEY, clean_environment, command_line, run_command
 from support.directories import FORMS, Story, provider
 from support.providers import FakeProviders, key
 
@@ -140,7 +140,7 @@ def test_no_key_is_printed_stored_logged_or_written(story, fake):
     exported = (story.folder / "exported.d").iterdir()
     places |= {str(path): path.read_text() for path in (*exported, *story.directory.iterdir())}
     places["log"] = logged()
-    for secret in (*CANARIES.values(), *GOOD.values(), FROM_FILE, PASSWORD):
+    for secret in (*CANARIES.values(), *GOOD.values(), FROM_FILE, PASSWORD, FINGERPRINT_KEY):
         for form in spellings(secret):
             assert [place for place, text in places.items() if form in text] == []
     assert any("[redacted]" in text for text in places.values())
@@ -153,8 +153,13 @@ def everything_said(story):
     nowhere = story.with_env(RECONCILER_DATABASE_URL=story.database.replace("/t_", "/no_"))
     runs = [
         *((debugging if form == "json" else story, ["plan"], form) for form in FORMS),
+        *((debugging if form == "json" else story, ["plan", "--verify"], form) for form in FORMS),
+        (debugging, ["apply", "--yes", "--verify-first"], "json"),
         (story, ["apply", "--yes"], "text"),
         *((debugging if form == "text" else story, ["verify", "--all"], form) for form in FORMS),
+        *((debugging, ["verify", "--all", "--probe", "generate", "--fresh"], form) for form in FORMS),
+        *((story, ["verify", "--all", "--probe", "generate", "--dry-run"], form) for form in FORMS),
+        (story, ["list"], "prometheus"),
         *(
             (story, words, form)
             for words in (["list"], ["history"], ["show", f"model:echo/{MODEL}"])

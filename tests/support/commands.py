@@ -21,6 +21,7 @@ _PREFIXES = ("RECONCILER_", "PG", "PYTHON", "GITHUB_", "TYPER_", "_TYPER")
 _SUFFIXES = ("API_KEY", "APIKEY", "API_TOKEN")
 _NAMES = {"CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM"}
 PATIENCE = 120
+FINGERPRINT_KEY = "of the tests and of nobody else"
 
 
 class Answer(NamedTuple):
@@ -44,7 +45,7 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
         # A checkout: the package is where the tests found it, whatever the command's own folder is.
         kept["PYTHONPATH"] = str(root)
     # Without one, a key of fingerprints would be made and kept on this machine.
-    kept["RECONCILER_FINGERPRINT_KEY"] = "of the tests and of nobody else"
+    kept["RECONCILER_FINGERPRINT_KEY"] = FINGERPRINT_KEY
     return {**kept, **(more or {})}
 
 
