@@ -29,7 +29,7 @@ class Settings:
         retention: How long results of verification are kept, as it was written: `90d`, or `off`.
     """
 
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     source: str = "default"
     home: Path | None = None
     allowed_env: tuple[str, ...] = ()

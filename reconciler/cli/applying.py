@@ -111,7 +111,9 @@ def _verified(registry: Registry, done: Applied) -> tuple[Applied, ProviderConfi
         results = registry.verification.verify_changed(done, on_result=counter)
     except ProviderConfigError as error:
         failure = error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        # It carries what is known by now; a second Ctrl-C does not.
+        results = getattr(stop, "results", ())
         failure = failures.InterruptedByUserError("Stopped while verifying; the changes are applied.")
     finally:
         counter.close()

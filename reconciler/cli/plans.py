@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from reconciler.cli import calls, options, progress, status, streams
+from reconciler.cli import calls, failures, options, progress, status, streams
 from reconciler.core.options import Examination, PlanOptions, Selection
 from reconciler.core.plan import Plan
 from reconciler.errors import UsageError
@@ -102,12 +102,18 @@ def verify(
     chosen = calls.settings(database_url, source, home)
     if dry_run:
         return _rehearse(chosen, selection, output)
-    began, counter = time.monotonic(), progress.Progress()
-    with calls.registry(chosen, write=False) as registry:
+    return _verify(chosen, selection, output)
+
+
+def _verify(chosen: Settings, selection: Selection, output: streams.Format) -> int:
+    began, failure = time.monotonic(), None
+    with calls.registry(chosen, write=False) as registry, progress.watched() as counter:
         try:
             results = registry.verification.verify(selection, on_result=counter)
-        finally:
-            counter.close()
+        except KeyboardInterrupt as stop:
+            # It carries what is known by now; a second Ctrl-C does not.
+            results = getattr(stop, "results", ())
+            failure = failures.InterruptedByUserError("Stopped while verifying; what was found is kept.")
     seconds = time.monotonic() - began
     streams.answer(
         output,
@@ -115,7 +121,7 @@ def verify(
         json=lambda: json.verification(results, seconds),
         markdown=lambda: markdown.verification(results),
     )
-    return status.of_verification(results)
+    return status.of_verification(results) if failure is None else failures.tell(failure, "text")
 
 
 def _rehearse(chosen: Settings, selection: Selection, output: streams.Format) -> int:

@@ -21,6 +21,7 @@ from reconciler.core.state import DesiredState, Spec
 from reconciler.engine.prober import Ask
 from reconciler.engine.purse import over_day, was_sent
 from reconciler.engine.targets import settings_or_defaults, target_of
+from reconciler.service.verification import Interrupted
 from reconciler.store import budgets, claims, migrate
 from reconciler.store.budgets import Reservation
 from reconciler.store.session import Connection, translated
@@ -108,9 +109,14 @@ def examine(plan: Plan, desired: DesiredState, ask: Ask, level: ProbeLevel, paye
     beyond, reserved = _paid_for(paid, limits, plan.source, payer)
     known |= beyond
     sent = [one for one in targets if one.address not in known]
-    known |= {result.address: result for result in ask(sent)}
-    for reservation, addresses in reserved:
-        payer.give_back(reservation, sum(not was_sent(known[address]) for address in addresses))
+    try:
+        known |= {result.address: result for result in ask(sent)}
+    except Interrupted as stop:
+        known |= {result.address: result for result in stop.results}
+        raise
+    finally:
+        for reservation, addresses in reserved:
+            payer.give_back(reservation, sum(not was_sent(known.get(address)) for address in addresses))
     return examined(plan, [known[model.address] for model in models])
 
 

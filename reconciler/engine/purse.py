@@ -71,7 +71,7 @@ def was_sent(result: Result | None) -> bool:
     """Whether a probe went out, so that it may have cost something."""
     if result is None or result.outcome in _UNSENT:
         return False
-    return result.outcome != "unprobeable" or result.http_status is not None
+    return result.outcome not in {"unprobeable", "probe_invalid"} or result.http_status is not None
 
 
 def by_age(asks: Iterable[Ask]) -> list[Ask]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from reconciler import kinds
 from reconciler.core.address import Address
 from reconciler.core.durations import seconds
 from reconciler.core.outcome import Result
+from reconciler.core.planning import canonical
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import DEFAULT_PROBE, PROBE_LEVELS, ProbeLevel, ProviderKind
 from reconciler.core.state import Spec
@@ -144,7 +147,7 @@ def _target(candidate: Probable, level: ProbeLevel | None) -> ProbeTarget:
 def provider_kind(candidate: Probable) -> ProviderKind:
     """The kind of a model's provider; one of no protocol where nobody registered the provider."""
     if candidate.kind_spec is not None:
-        return kinds.from_spec(candidate.kind, candidate.kind_spec)
+        return _users_kind(candidate.kind, canonical(candidate.kind_spec))
     if candidate.kind not in kinds.names():
         return ProviderKind(name=candidate.kind or "unknown", protocol="", built_in=False)
     return kinds.built_in(candidate.kind)
@@ -156,3 +159,9 @@ def _credentials(stored: Any, kind: ProviderKind) -> dict[str, str] | Literal["n
     if not stored:
         return "kind"
     return {str(name): str(reference) for name, reference in stored.items()}
+
+
+@lru_cache(maxsize=64)
+def _users_kind(name: str, spec: bytes) -> ProviderKind:
+    """One value for all models of a kind: a registry may have thousands of them."""
+    return kinds.from_spec(name, json.loads(spec))

@@ -18,14 +18,14 @@ from reconciler.core.probe import ProbeTarget
 from reconciler.core.transitions import next_record
 from reconciler.engine.asks import Ask, alike, asks_of, not_asked
 from reconciler.engine.prober import Prober
-from reconciler.engine.purse import Purse
+from reconciler.engine.purse import Purse, was_sent
 from reconciler.errors import LockHeldError, ProviderConfigError
 from reconciler.service.verification import Interrupted, Meanwhile
 from reconciler.store import claims
 from reconciler.store.claims import Claim, Standing
 from reconciler.store.record import RunContext
 from reconciler.store.session import Connection, translated
-from reconciler.store.verification import Finding, candidates, write_findings
+from reconciler.store.verification import Finding, Moment, candidates, moment, write_findings
 
 # The probes are already paid for: rather wait for a long apply than lose what they found. In seconds.
 LOCK_TIMEOUT = 120.0
@@ -46,6 +46,7 @@ def verify(
     context: RunContext,
     selection: Selection | None = None,
     only: Collection[Address] = (),
+    already: Iterable[Result] = (),
 ) -> tuple[Result, ...]:
     """Probe the selected models, store what was found, and return it in the order of addresses.
 
@@ -58,17 +59,20 @@ def verify(
         context: Who asks.
         selection: Which models; or else `only` these addresses.
         only: The models of an apply.
+        already: What this process has just asked and found, before it applied; it is stored instead of asking
+            and paying again.
 
     Raises:
         Interrupted: Ctrl-C; what was found by then is stored, and it carries all results.
         UsageError: The selection names a model that is not there or not active.
     """
     with translated():
-        began = prober.clock(connection)
+        began, since = prober.clock(connection), moment(connection)
         found = candidates(connection)
     asks = asks_of(found, selection, only, prober)
     purse = Purse(connection, source, selection.budget if selection else None)
-    run = _Run(connection, prober, source=source, context=context, began=began, purse=purse)
+    run = _Run(connection, prober, source=source, context=context, began=began, since=since, purse=purse)
+    run.already = {result.address: result for result in already if was_sent(result)}
     run.results.update(not_asked(asks, found, selection, now=began))
     try:
         run.ask([ask for ask in asks if ask.id not in run.results])
@@ -121,14 +125,17 @@ class _Run:
         source: str,
         context: RunContext,
         began: datetime,
+        since: Moment,
         purse: Purse,
     ) -> None:
         self.results: dict[int, Result] = {}
+        self.already: Mapping[Address, Result] = {}
         self._connection = connection
         self._prober = prober
         self._source = source
         self._context = context
         self._began = began
+        self._since = since
         self._purse = purse
 
     def ask(self, asks: Sequence[Ask]) -> None:
@@ -165,6 +172,11 @@ class _Run:
         with translated():
             standings = claims.standings(self._connection, list(waiting))
         found = self._ours([waiting[model].standing(now) for model, now in standings.items()])
+        found |= {
+            model: _skipped(ask, "it was removed from the registry meanwhile")
+            for model, ask in waiting.items()
+            if model not in standings
+        }
         self.results.update(found)
         return list(found)
 
@@ -190,8 +202,9 @@ class _Run:
             held.release()
 
     def _probe(self, held: _Held, turn: _Round) -> None:
-        refused = self._purse.refuse(turn.asked)
-        known = {ask.id: ask.target for ask in turn.asked if isinstance(ask.target, Result)} | refused
+        known = {ask.id: ask.target for ask in turn.asked if isinstance(ask.target, Result)}
+        known |= self._answered(turn.asked)
+        known |= self._purse.refuse([ask for ask in turn.asked if ask.id not in known])
         asked = [ask for ask in turn.asked if ask.id not in known]
         targets = [ask.target for ask in asked if isinstance(ask.target, ProbeTarget)]
         interrupted = None
@@ -209,6 +222,15 @@ class _Run:
         self._purse.settle(results)
         if interrupted is not None:
             raise interrupted
+
+    def _answered(self, asks: Iterable[Ask]) -> dict[int, Result]:
+        """What is already known of these models, at the level that they are asked at."""
+        found = ((ask, self.already.get(ask.candidate.address)) for ask in asks)
+        return {
+            ask.id: result
+            for ask, result in found
+            if result and ask.question and freshness.is_enough(result.probe, ask.question.level)
+        }
 
     def _store(self, held: _Held, asks: Sequence[Ask], results: Mapping[int, Result]) -> None:
         """Store what was found, however long another run holds the registry, within reason."""
@@ -233,11 +255,23 @@ class _Run:
                 findings,
                 claim,
                 at=at,
+                since=self._since,
                 source=self._source,
                 context=self._context,
-                guard=held_back,
+                guard=self._guarded,
                 lock_timeout=wait,
             )
+
+    def _guarded(self, findings: tuple[Finding, ...], held: int, models: int) -> tuple[Finding, ...]:
+        """The findings without holds where they would be too many, which a person has to hear."""
+        kept = held_back(findings, held, models)
+        withheld = sum(finding.holds for finding in findings) - sum(finding.holds for finding in kept)
+        if withheld:
+            self._prober.say(
+                f"ALARM: {withheld:,} of {models:,} active models fail and were not switched off, for that "
+                f"would be more than {LARGEST_SHARE:.0%} at once; often it is one wrong key."
+            )
+        return kept
 
 
 class _Held:

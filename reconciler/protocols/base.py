@@ -191,7 +191,11 @@ class HttpProtocol:
         exchange = await self.put(case, question)
         if isinstance(exchange, Verdict):
             return exchange
-        return await self._worked(case, question, exchange, work, names_sent(call, work.wired))
+        sent = names_sent(call, work.wired)
+        if case.target.parameters.get("max_new_tokens") is None:
+            # The limit is the probe's own: nobody is to look for it in the files.
+            sent = {wire: name for wire, name in sent.items() if name != "max_new_tokens"}
+        return await self._worked(case, question, exchange, work, sent)
 
     async def _worked(
         self, case: Case, question: Question, answer: Answer, work: Work, sent: Mapping[str, str]

@@ -1,5 +1,6 @@
 """What a verification would send and cost, at the most: without network and without credentials, from the
-code that composes the requests themselves. Repeats that an answer can lead to are counted too.
+code that composes the requests themselves. Second looks that an answer can lead to are counted too, but not
+free questions that are put again because a provider asked to wait.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from reconciler.protocols import hosts
 from reconciler.protocols.base import HttpProtocol
 from reconciler.protocols.encoding import encoded
 from reconciler.protocols.exchange import Verdict
-from reconciler.protocols.generating import limit_of, unserved, work_to_prove, writes
+from reconciler.protocols.generating import answers_of, limit_of, unserved, work_to_prove, writes
 from reconciler.protocols.questions import url_of
 from reconciler.protocols.redaction import shorten
 from reconciler.protocols.registry import protocol
@@ -223,7 +224,7 @@ def _generating(target: ProbeTarget) -> Estimate:
     return Estimate(
         (*_asked_with_token(target, asked), *_after_not_found(target)),
         input_tokens=len(encoded(call.body).body) + _OVERHEAD,
-        output_tokens=limit or 0,
+        output_tokens=(limit or 0) * answers_of(call.body),
         reason=_NO_LIMIT if limit is None and writes(work.endpoint) else "",
     )
 

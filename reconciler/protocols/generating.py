@@ -33,6 +33,7 @@ _PICTURE = "a red dot"
 _ROOM_TO_THINK = 512
 # A budget for thinking is part of the limit, so the limit has to be more.
 _ROOM_BESIDE = 64
+_COUNTS = re.compile(r"n|best_of|candidate_?count|num_(?:return_sequences|generations)", re.IGNORECASE)
 _BUDGETS = re.compile(r"budget_?tokens|token_?budget|thinking_?budget", re.IGNORECASE)
 _LIMITS = re.compile(
     r"max_?(new|completion|output|gen)?_?(tokens|len)(_to_sample)?|num_?predict", re.IGNORECASE
@@ -165,6 +166,16 @@ def limit_of(fields: Mapping[str, Any]) -> int | None:
     """
     limits = [value for name, value in _leaves(fields) if isinstance(value, int) and _LIMITS.fullmatch(name)]
     return max(limits, default=None)
+
+
+def answers_of(fields: Mapping[str, Any]) -> int:
+    """How many answers a request asks for, by whatever name.
+
+    >>> answers_of({"n": 3, "stream": False}), answers_of({})
+    (3, 1)
+    """
+    counts = [value for name, value in _leaves(fields) if isinstance(value, int) and _COUNTS.fullmatch(name)]
+    return max(counts, default=1)
 
 
 def writes(endpoint: Endpoint) -> bool:

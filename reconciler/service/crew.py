@@ -67,7 +67,15 @@ class Crew:
             self._rooms.leave(host)
         if asks_to_wait(verdict):
             view.forget()
-        stands = lane.ended(number, verdict, requests=view.requests, started=started, now=self._clock())
+        stands = lane.ended(
+            number,
+            verdict,
+            requests=view.requests,
+            started=started,
+            now=self._clock(),
+            # One probe was paid for; who asks to wait is left alone, but not asked twice for it.
+            repeats=self._board.targets[number].level != "generate",
+        )
         if stands:
             self._board.note(number, verdict)
         else:

@@ -87,8 +87,20 @@ class Lane:
         self._pace = self._pace.spend(1, now)
         return self._waiting.popleft()
 
-    def ended(self, number: int, verdict: Verdict, *, requests: int, started: float, now: float) -> bool:
-        """Take in a verdict that took so many requests; whether it stands, or the model is asked again."""
+    def ended(
+        self,
+        number: int,
+        verdict: Verdict,
+        *,
+        requests: int,
+        started: float,
+        now: float,
+        repeats: bool = True,
+    ) -> bool:
+        """Take in a verdict that took so many requests; whether it stands, or the model is asked again.
+
+        What must not be repeated, since it may cost something, stands.
+        """
         self._busy -= 1
         self._pace = self._pace.spend(requests - 1, now)
         self._breaker.note(self.provider, verdict.outcome)
@@ -98,7 +110,7 @@ class Lane:
         wait = self._wait(verdict)
         self._pace = self._pace.refused(started=started, now=now, wait=wait)
         self._closed = self._closed or self._impatience(wait, now)
-        if self._closed or number in self._refused:
+        if self._closed or number in self._refused or not repeats:
             return True
         self._refused.add(number)
         self._waiting.appendleft(number)

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -27,7 +28,7 @@ class Meanwhile(NamedTuple):
     """What is called again and again while probes run, such as renewing claims.
 
     Attributes:
-        call: Called in the calling thread, for as long as probes run; what it raises ends the run.
+        call: Called in a thread of its own, for as long as probes run; what it raises ends the run.
         every: Seconds between two calls, above 0; the first call comes after as long.
     """
 
@@ -146,6 +147,9 @@ async def _together(crew: Crew, lanes: Sequence[Lane], meanwhile: Meanwhile | No
 
 
 async def _call_again(meanwhile: Meanwhile) -> None:
-    while True:
-        await asyncio.sleep(meanwhile.every)
-        meanwhile.call()
+    # It may wait for a database, and nobody's time-out may run on for that. Leaving waits for a call that is
+    # under way: what it uses is the caller's again afterwards.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        while True:
+            await asyncio.sleep(meanwhile.every)
+            await asyncio.get_running_loop().run_in_executor(thread, meanwhile.call)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.address import Address, model_address
 from reconciler.core.freshness import Known
@@ -141,6 +141,20 @@ class Finding:
     digest: str | None = None
 
 
+class Moment(NamedTuple):
+    """When models were read to be asked about: the registry's generation, and the database's time."""
+
+    generation: int
+    at: datetime
+
+
+def moment(connection: Connection) -> Moment:
+    """The present one."""
+    row = connection.execute("SELECT generation, clock_timestamp() FROM registry").fetchone()
+    assert row is not None
+    return Moment(*row)
+
+
 # What keeps too many models from being put on hold: the findings, how many models are held already, and how
 # many there are.
 Guard = Callable[[tuple[Finding, ...], int, int], tuple[Finding, ...]]
@@ -152,6 +166,7 @@ def write_findings(
     claim: Claim,
     *,
     at: datetime,
+    since: Moment,
     source: str,
     context: RunContext,
     guard: Guard,
@@ -159,7 +174,8 @@ def write_findings(
 ) -> None:
     """Store results, statuses and times, and let go of the claim, in one transaction.
 
-    Only what is still claimed is stored: a model that somebody else took over gets their result. A success
+    Only what is still claimed is stored: a model that somebody else took over gets their result. Nor is what
+    was asked about rows that changed after `since`: it says nothing of how they are now. A success
     lifts the hold that waited for it. `last_verified` of the model is a copy for readers; `is_active` changes
     only where a hold is set or lifted, and then the registry's generation is raised.
 
@@ -176,7 +192,9 @@ def write_findings(
                 copy.write_row(_row(finding, at))
         # Else the planner takes it for a handful of rows.
         connection.execute("ANALYZE found")
+        connection.execute(_KEPT, [claim.until])
         connection.execute(_LOST, [claim.until])
+        connection.execute(_STALE, [*since] * 4)
         connection.execute(_RESULTS, [source])
         connection.execute(_STATUSES)
         switched = connection.execute(_LIFTED).rowcount + connection.execute(_HELD).rowcount
@@ -186,7 +204,12 @@ def write_findings(
             connection.execute("UPDATE registry SET generation = generation + 1 WHERE id = 1")
 
 
-_HELD_NOW = f"SELECT count(*) FILTER (WHERE m.hold = 'failing'), count(*) {_VERIFIABLE} {_CONDITION}"
+# Models that wait for their first success are not active, so they are no part of what a share is taken of.
+_HELD_NOW = f"""
+SELECT count(*) FILTER (WHERE m.hold = 'failing'),
+       count(*) FILTER (WHERE m.is_active OR m.hold = 'failing')
+{_VERIFIABLE} {_CONDITION}
+"""
 _FOUND = """
 CREATE TEMPORARY TABLE found (
     model_id INTEGER, address TEXT, probe TEXT, outcome TEXT, http_status INTEGER, provider_code TEXT,
@@ -200,6 +223,21 @@ CREATE TEMPORARY TABLE found (
 _LOST = """
 DELETE FROM found f
 WHERE NOT EXISTS (SELECT FROM model_verification k WHERE k.model_id = f.model_id AND k.claimed_until = %s)
+"""
+# Locked first, in the order of claiming, so that nobody takes one over between these statements.
+_KEPT = """
+SELECT FROM model_verification k
+WHERE k.claimed_until = %s AND k.model_id IN (SELECT model_id FROM found) ORDER BY k.model_id FOR UPDATE
+"""
+# An apply marks rows with its generation, a hand edit with its time.
+_STALE = """
+DELETE FROM found f USING provider_model_configs m
+JOIN llm_parameters r ON r.id = m.parameters_id
+LEFT JOIN prompt_templates t ON t.id = m.prompt_template_id
+LEFT JOIN providers v ON v.name = m.provider_name
+WHERE m.id = f.model_id
+  AND (m.generation > %s OR m.updated_at > %s OR r.generation > %s OR r.updated_at > %s
+       OR t.generation > %s OR t.updated_at > %s OR v.generation > %s OR v.updated_at > %s)
 """
 _RESULTS = """
 INSERT INTO verification_results (at, model_id, address, source, probe, outcome, http_status, provider_code,

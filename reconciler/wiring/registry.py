@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
@@ -75,7 +74,6 @@ class Registry:
             LockHeldError: Another run holds the registry.
         """
         from reconciler.engine.apply import ApplySettings, apply, apply_confirmed
-        from reconciler.engine.preflight import Spender
         from reconciler.store.record import run_context
 
         chosen = ApplySettings(run_context(), self._settings.lock_timeout)
@@ -85,6 +83,8 @@ class Registry:
         def examine(found: Plan) -> Plan:
             if first is None:
                 return found
+            from reconciler.engine.preflight import Spender
+
             return self.verification.examine(found, desired, first, Spender(self._connection))
 
         agreed = confirm or (lambda _plan: True)
@@ -112,9 +112,9 @@ class Registry:
     ) -> Measurements:
         """The same models with their health over time, all of one moment, for a monitoring system."""
         from reconciler.core.listing import Measurements
-        from reconciler.store import health, observe
+        from reconciler.store import claims, health, observe
 
-        now = datetime.now(UTC)
+        now = claims.clock(self._connection)
         with observe.snapshot(self._connection):
             listed = self.list_models(active_only=active_only, provider=provider, status=status)
             return Measurements(
@@ -131,10 +131,10 @@ class Registry:
         Raises:
             UsageError: The registry has no such entity.
         """
-        from reconciler.store import reading
+        from reconciler.store import claims, reading
 
         self._require_tables()
-        found = reading.show(self._connection, address, now=datetime.now(UTC))
+        found = reading.show(self._connection, address, now=claims.clock(self._connection))
         if found is None:
             raise UsageError(
                 f"The registry has no {address}.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ProviderConfigError
@@ -89,6 +88,7 @@ class Verification:
             source=applied.plan.source,
             context=run_context(),
             only=applied.touched,
+            already=applied.plan.verification or (),
         )
         self._trim_results()
         return results
@@ -96,12 +96,12 @@ class Verification:
     def _trim_results(self) -> None:
         """Remove results that are too old; a failure of that is told and never hides what was found."""
         from reconciler.core.health import kept_for
-        from reconciler.store import retention
+        from reconciler.store import claims, retention
 
         try:
             keep = kept_for(self._settings.retention)
             if keep is not None:
-                retention.trim(self._connection, keep, now=datetime.now(UTC))
+                retention.trim(self._connection, keep, now=claims.clock(self._connection))
         except ProviderConfigError as error:
             hint = f" ({error.hint})" if error.hint else ""
             self._say(f"Old results of verification were not removed: {error.message}{hint}")

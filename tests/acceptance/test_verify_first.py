@@ -77,6 +77,7 @@ def test_what_answers_is_applied(story, fake):
     assert [(one["probe"], one["outcome"]) for one in answer["verified_first"]] == [("generate", "ok")]
     assert found(answer) == {GOOD: "ok"}
     assert len(fake.sent(CHAT)) == 1
+    assert "/openai/v1/models" not in fake.paths()
     assert story.ask("plan", "--verify")["verification"] == []
 
 

@@ -319,3 +319,15 @@ def test_times_are_the_databases_own(connection):
     (at, now) = connection.execute("SELECT checked_at, clock_timestamp() FROM model_verification").fetchone()
     assert timedelta(0) < now - at < timedelta(seconds=20)
     assert abs(datetime.now(UTC) - now) < timedelta(days=1)
+
+
+def test_a_model_that_is_deleted_while_it_is_waited_for_is_waited_for_no_longer(connection, other):
+    run(connection, state(provider("p"), *models(2)))
+    claim, _ = claims.take(other, ids(connection)[:1], lease=60)
+
+    def pause(_seconds):
+        other.execute("DELETE FROM provider_model_configs WHERE id = %s", [claim.models[0]])
+
+    results = verified(connection, Counting(), pause=pause, deadline=5)
+    assert [one.outcome for one in results] == ["skipped", "ok"]
+    assert "removed from the registry" in results[0].detail

@@ -135,7 +135,7 @@ def test_parameters_that_are_refused_are_named(fake, parameters, refused):
 @pytest.mark.parametrize(
     ("capabilities", "parameters", "outcome", "refused"),
     [
-        pytest.param((), {}, "probe_invalid", ("max_new_tokens",), id="no time to think"),
+        pytest.param((), {}, "probe_invalid", (), id="no time to think, which is the probe's own fault"),
         pytest.param(("reasoning",), {}, "ok", (), id="room enough"),
         pytest.param(
             ("reasoning",), {"max_new_tokens": 9}, "probe_invalid", ("max_new_tokens",), id="as set"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.registry_dump import trail
-from support.small_states import ACTOR, model, models, planned, provider, run, state
+from support.small_states import ACTOR, model, models, parameters, planned, provider, run, state
 
 from reconciler.core.address import parse_address
 from reconciler.core.options import Selection
@@ -193,6 +193,68 @@ def test_one_verification_after_another_cannot_switch_off_more_either(connection
     for number in range(5):
         verified(connection, "ok", **{f"m{one}": "auth_failed" for one in range(number + 1)})
     assert sum(1 for row in rows(connection).values() if row[1] == "failing") == 3
+
+
+def test_models_that_wait_for_their_first_success_are_no_part_of_the_share(connection):
+    waiting = provider("q", verification={"activation": "verified"})
+    trusted = settings(failure_threshold=1, on_failure="deactivate")
+    run(connection, state(trusted, *models(10)))
+    run(connection, state(trusted, *models(10), waiting, *models(30, of="q")))
+    said = []
+
+    def ask(targets, _meanwhile=None):
+        return [Result(target.address, "auth_failed", target.level, 401) for target in targets]
+
+    prober = Prober(ask, say=said.append)
+    verify(connection, prober, source="default", context=ACTOR, selection=Selection(all=True))
+    held = "SELECT count(*) FROM provider_model_configs WHERE hold = 'failing'"
+    assert connection.execute(held).fetchone() == (0,)
+    (alarm,) = said
+    assert alarm.startswith("ALARM: 10 of 10 active models fail and were not switched off")
+
+
+@pytest.mark.parametrize("changed", ["parameters", "provider", "by hand"])
+def test_an_answer_about_what_has_changed_meanwhile_switches_nothing(connection, database, changed):
+    def wanted(number):
+        heat, pace = (number, 1) if changed == "parameters" else (1, number)
+        verification = {"activation": "verified", "failure_threshold": pace}
+        return state(
+            provider("p", verification=verification),
+            parameters("s", temperature=float(heat)),
+            model("p/a", parameters="s"),
+        )
+
+    run(connection, wanted(1))
+
+    def ask(targets, _meanwhile=None):
+        with connect(database) as other:
+            if changed == "by hand":
+                other.execute("UPDATE llm_parameters SET temperature = 2 WHERE name = 's'")
+            else:
+                run(other, wanted(2))
+        return [Result(target.address, "ok", target.level, 200) for target in targets]
+
+    verify(connection, Prober(ask), source="default", context=ACTOR, selection=Selection(all=True))
+    assert rows(connection)["a"][:3] == (False, "pending", "pending")
+    verified(connection, "ok")
+    assert rows(connection)["a"][:3] == (True, None, "verified")
+
+
+def test_what_was_asked_before_the_apply_is_stored_and_not_asked_again(connection):
+    run(connection, state(settings(probe="generate", activation="verified"), *models(2)))
+    asked = []
+
+    def ask(targets, _meanwhile=None):
+        asked.extend(str(target.address) for target in targets)
+        return [Result(target.address, "ok", target.level, 200) for target in targets]
+
+    first = [Result(model("p/m0").address, "ok", "generate", 200, 7)]
+    only = [one.address for one in models(2)]
+    verify(connection, Prober(ask), source="default", context=ACTOR, only=only, already=first)
+    assert asked == ["model:p/m1"]
+    assert {row[:3] for row in rows(connection).values()} == {(True, None, "verified")}
+    used = connection.execute("SELECT used FROM verification_budgets").fetchone()
+    assert used == (1,)
 
 
 def test_a_person_who_switches_a_held_model_off_is_never_overruled(connection):
