@@ -40,9 +40,10 @@ _DEPLOYMENT = "/openai/deployments/{model}/"
 class AzureProtocol(HttpProtocol):
     """Azure OpenAI, at the version that the provider or its kind names."""
 
-    async def at_level(self, case: Case) -> Verdict:
-        """Probe below the resource's own endpoint."""
-        return await HttpProtocol.at_level(self, replace(case, base_url=_SURFACE.sub("", case.base_url)))
+    def home(self, base_url: str, level: ProbeLevel) -> str:
+        """The resource's own endpoint."""
+        del level
+        return _SURFACE.sub("", base_url)
 
     def probe(self, case: Case, level: ProbeLevel) -> Probe | Verdict:
         """The kind's probe, or why there is none for a model."""

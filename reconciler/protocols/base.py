@@ -99,8 +99,14 @@ class HttpProtocol:
         """What to ask at a level, by the kind; for protocols that must fill something in."""
         return case.target.kind.probes.get(level) or _not_offered(case.target, level)
 
+    def home(self, base_url: str, level: ProbeLevel) -> str:
+        """Where a level is asked, given what the provider names; for protocols that have several places."""
+        del level
+        return base_url
+
     async def at_level(self, case: Case) -> Verdict:
         """Probe at the level that the target asks for."""
+        case = replace(case, base_url=self.home(case.base_url, case.target.level))
         match case.target.level:
             case "reach":
                 return await self._reach(case)

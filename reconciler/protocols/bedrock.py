@@ -72,15 +72,22 @@ _REGIONS = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 class BedrockProtocol(HttpProtocol):
     """Bedrock, at its two hosts."""
 
-    async def at_level(self, case: Case) -> Verdict:
-        """Reach the host that runs models, and generate there; ask everything else beside it."""
-        match case.target.level:
+    def home(self, base_url: str, level: ProbeLevel) -> str:
+        """The host that runs models where they generate; everything else is asked beside it."""
+        match level:
             case "reach":
-                return await HttpProtocol.at_level(self, case)
+                return base_url
             case "generate":
-                return await self._generated(case)
+                return runtime_url(base_url)
             case _:
-                return await HttpProtocol.at_level(self, replace(case, base_url=control_url(case.base_url)))
+                return control_url(base_url)
+
+    async def at_level(self, case: Case) -> Verdict:
+        """Probe, and say what can be done about it."""
+        verdict = await HttpProtocol.at_level(self, case)
+        if "on-demand throughput" not in verdict.detail:
+            return verdict
+        return hinted(verdict, _BY_PROFILE.format(model=shorten(case.model_id, _LONGEST_NAME)))
 
     def probe(self, case: Case, level: ProbeLevel) -> Probe | Verdict:
         """An inference profile is asked about as such; what else has an ARN cannot be."""
@@ -117,12 +124,6 @@ class BedrockProtocol(HttpProtocol):
             return Verdict("unprobeable", detail)
         signer = sigv4.signer(case.credentials, region)
         return question._replace(request=replace(question.request, signer=signer))
-
-    async def _generated(self, case: Case) -> Verdict:
-        verdict = await HttpProtocol.at_level(self, replace(case, base_url=runtime_url(case.base_url)))
-        if "on-demand throughput" not in verdict.detail:
-            return verdict
-        return hinted(verdict, _BY_PROFILE.format(model=shorten(case.model_id, _LONGEST_NAME)))
 
     def inspect(self, found: Any, case: Case, probe: Probe) -> Finding | None:
         """Whether the account may use the model here."""

@@ -191,18 +191,10 @@ def _asked_with_token(target: ProbeTarget, asked: PlannedCall) -> Iterator[Plann
 
 
 def _planned(target: ProbeTarget, probe: Probe, purpose: str, *, shared: bool = False) -> PlannedCall:
-    url = url_of(_base_url(target), probe, target.address.model_id)
+    spoken = protocol(target.kind.protocol)
+    assert isinstance(spoken, HttpProtocol)
+    url = url_of(spoken.home(target.base_url or "", target.level), probe, target.address.model_id)
     return PlannedCall(probe.method, url, purpose, shared)
-
-
-def _base_url(target: ProbeTarget) -> str:
-    """Where a level is asked: Bedrock has a host for what costs nothing, and one that runs models."""
-    base_url = target.base_url or ""
-    if target.kind.protocol != "bedrock" or target.level == "reach":
-        return base_url
-    from reconciler.protocols.bedrock import control_url, runtime_url
-
-    return runtime_url(base_url) if target.level == "generate" else control_url(base_url)
 
 
 # What costs tokens

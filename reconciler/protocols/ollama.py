@@ -5,8 +5,9 @@ there can be pulled, and one that is not loaded yet takes its time.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from reconciler.core.provider_kind import ProbeLevel
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Rule
 from reconciler.protocols.exchange import Verdict
@@ -31,10 +32,14 @@ _LOADING = "the first call loads the model, which may take minutes: load it befo
 class OllamaProtocol(HttpProtocol):
     """An Ollama server, asked in its own words."""
 
+    def home(self, base_url: str, level: ProbeLevel) -> str:
+        """The server's root."""
+        del level
+        return _SURFACE.sub("", base_url)
+
     async def at_level(self, case: Case) -> Verdict:
-        """Probe below the server's root, and say what can be done about it."""
-        base_url = _SURFACE.sub("", case.base_url)
-        verdict = await HttpProtocol.at_level(self, replace(case, base_url=base_url))
+        """Probe, and say what can be done about it."""
+        verdict = await HttpProtocol.at_level(self, case)
         match verdict.outcome:
             case "model_not_found":
                 return hinted(verdict, f"ollama pull {shorten(case.model_id, _LONGEST_NAME)}")

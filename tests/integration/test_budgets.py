@@ -4,15 +4,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.small_states import ACTOR, model, models, parameters, provider, run, state
+from support.small_states import ACTOR, model, models, parameters, planned, provider, run, state
 from support.verifying import verifying
 
 from reconciler.core.address import parse_address
 from reconciler.core.options import Selection
 from reconciler.core.outcome import Result
+from reconciler.engine.preflight import Spender, examine
 from reconciler.engine.prober import Prober
 from reconciler.engine.rehearse import rehearse
 from reconciler.engine.verify import verify
+from reconciler.errors import UsageError
 from reconciler.protocols.costs import Estimate, PlannedCall
 from reconciler.service.verification import Interrupted
 from reconciler.store import budgets
@@ -330,3 +332,15 @@ def test_a_rehearsal_of_a_small_run_shows_its_own_budget(connection):
     assert [one.reason for one in rehearsed(connection, Selection(all=True, probe="none"))] == [
         "this model's probe is 'none'"
     ] * 2
+
+
+@pytest.mark.parametrize("stop", [Interrupted(()), UsageError("no certificates", code="bad-ca-file")])
+def test_what_was_not_asked_before_an_apply_is_given_back_however_it_ends(connection, stop):
+    wanted = state(budget(10), *models(4))
+
+    def ask(_targets, _meanwhile=None):
+        raise stop
+
+    with pytest.raises(type(stop)):
+        examine(planned(connection, wanted), wanted, ask, "generate", Spender(connection))
+    assert connection.execute("SELECT sum(used) FROM verification_budgets").fetchone() == (0,)

@@ -6,6 +6,7 @@ import pytest
 from support.probing import ANTHROPIC, COMPATIBLE, OPENAI, target, watsonx
 
 from reconciler.core.provider_kind import CredentialRule, Endpoint, ParameterRule, Probe, ProviderKind
+from reconciler.kinds import built_in
 from reconciler.protocols.costs import estimate
 
 CHAT = (Endpoint("chat", "/chat/completions"), Endpoint("embedding", "/embeddings"))
@@ -166,3 +167,8 @@ def test_bedrock_is_asked_at_the_host_of_each_level():
         for level in ("reach", "credential", "generate")
     }
     assert hosts == {"reach": "bedrock-runtime", "credential": "bedrock", "generate": "bedrock-runtime"}
+
+
+def test_a_copied_surface_is_no_part_of_what_is_called():
+    found = estimate(target("llama3.2", built_in("ollama"), "http://localhost:11434/v1", level="generate"))
+    assert found.requests[0].url == "http://localhost:11434/api/chat"
