@@ -118,7 +118,7 @@ def _verify(chosen: Settings, selection: Selection, output: streams.Format) -> i
     streams.answer(
         output,
         text=lambda: results_text.verification(results, streams.answer_style()),
-        json=lambda: json.verification(results, seconds),
+        json=lambda: json.verification(results, seconds, failure),
         markdown=lambda: markdown.verification(results),
     )
     return status.of_verification(results) if failure is None else failures.tell(failure, "text")

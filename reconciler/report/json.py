@@ -165,9 +165,12 @@ def result(one: Result) -> dict[str, Any]:
     }
 
 
-def verification(results: Iterable[Result], seconds: float) -> str:
-    """The answer of `verify`."""
-    return document({"verification": [result(one) for one in results], "seconds": round(seconds, 3)})
+def verification(
+    results: Iterable[Result], seconds: float, failure: ProviderConfigError | None = None
+) -> str:
+    """The answer of `verify`; a `failure` that cut it short is told beside what is known."""
+    fields = {"verification": [result(one) for one in results], "seconds": round(seconds, 3)}
+    return document({**fields, "error": _error(failure)} if failure else fields)
 
 
 def rehearsal(planned: Sequence[PlannedProbe]) -> str:

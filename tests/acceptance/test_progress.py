@@ -217,6 +217,7 @@ def test_a_signal_stops_a_verification_within_a_second_and_what_is_known_is_kept
         if taken is not None:
             signal.signal(signal.SIGINT, taken)
     assert (command.returncode, answer["error"]["code"]) == (130, "interrupted")
+    assert [one["outcome"] for one in answer["verification"]].count("ok") == 1
     assert seconds < 1
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     found = story.rows("SELECT outcome, count(*) FROM verification_results GROUP BY 1")
