@@ -4,7 +4,7 @@ files alone, as the database would hold it afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
@@ -74,6 +74,18 @@ class Onlooker:
         """Nothing was written down."""
         del reservation
         self._granted -= unused
+
+
+def payer_of(connection: Connection, say: Callable[[str], None]) -> Payer:
+    """Who pays for what a plan asks: the count of the day, where it is there and this user may write it.
+
+    A plan writes nothing of the registry, but what was spent was spent.
+    """
+    with translated():
+        if migrate.revision(connection) is not None and budgets.may_count(connection):
+            return Spender(connection)
+    say("What is generated here is bounded by today's budgets and cannot be counted in them.")
+    return Onlooker(connection)
 
 
 class Described(NamedTuple):

@@ -76,14 +76,14 @@ class WatsonxProtocol(HttpProtocol):
 
     async def put(self, case: Case, question: Question) -> Exchange:
         """Put a question, and once more with a new token where the first had expired."""
-        exchange = await _put(case, question)
+        exchange = await HttpProtocol.put(self, case, question)
         if not (question.request.secrets and _is_stale(exchange)):
             return exchange
         grant = await self._grant(case, attempt=1)
         if isinstance(grant, Verdict):
             return grant
         renewed = replace(question.request, secrets=(tokens.bearer(grant),), attempt=1)
-        return await _put(case, question._replace(request=renewed))
+        return await HttpProtocol.put(self, case, question._replace(request=renewed))
 
     def inspect(self, found: Any, case: Case, probe: Probe) -> Finding | None:
         """A withdrawn model stays in the list, with the day of its withdrawal."""
@@ -118,10 +118,6 @@ def _nobody_pays(kind: ProviderKind) -> str:
         f"{kind.name} generates for a project or a space, and none is named; set {wanted}, or write "
         "project_id or space_id under the provider's credentials"
     )
-
-
-async def _put(case: Case, question: Question) -> Exchange:
-    return await case.run.ask(question.request, shared=not question.is_about_one_model)
 
 
 def _is_stale(exchange: Exchange) -> bool:

@@ -74,3 +74,13 @@ def used_today(connection: Connection) -> dict[str, int]:
     return dict(
         connection.execute(f"SELECT source, used FROM verification_budgets WHERE day = {_TODAY}").fetchall()
     )
+
+
+def may_count(connection: Connection) -> bool:
+    """Whether this connection may write the count; a user for plans alone may not."""
+    row = connection.execute(
+        "SELECT current_setting('transaction_read_only') = 'off'"
+        " AND bool_and(has_table_privilege('verification_budgets', needed))"
+        " FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) needed"
+    ).fetchone()
+    return bool(row and row[0])

@@ -5,7 +5,7 @@ all models; the percentiles are the server's, so no result leaves it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address, model_address
@@ -73,12 +73,6 @@ WHERE succeeded AND finished_at IS NOT NULL GROUP BY source
 def last_applies(connection: Connection) -> Mapping[str, datetime]:
     """When each source last applied something, by its name."""
     return dict(sorted(connection.execute(_APPLIED)))
-
-
-def budgets_used(connection: Connection, *, now: datetime) -> Mapping[str, int]:
-    """How many probes generated for each source on the day of `now` (UTC), by its name."""
-    statement = "SELECT source, used FROM verification_budgets WHERE day = %s"
-    return dict(sorted(connection.execute(statement, [now.astimezone(UTC).date()])))
 
 
 def _times(now: datetime) -> dict[str, Any]:

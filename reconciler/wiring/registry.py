@@ -46,9 +46,9 @@ class Registry:
         found = plan(self._connection, desired, options)
         if first is None:
             return found
-        from reconciler.engine.preflight import Onlooker
+        from reconciler.engine.preflight import payer_of
 
-        return self.verification.examine(found, desired, first, Onlooker(self._connection))
+        return self.verification.examine(found, desired, first, payer_of(self._connection, self._say))
 
     def drift(self, source: str) -> Plan:
         """What would bring the database back to what was applied."""
@@ -112,7 +112,7 @@ class Registry:
     ) -> Measurements:
         """The same models with their health over time, all of one moment, for a monitoring system."""
         from reconciler.core.listing import Measurements
-        from reconciler.store import claims, health, observe
+        from reconciler.store import budgets, claims, health, observe
 
         now = claims.clock(self._connection)
         with observe.snapshot(self._connection):
@@ -122,7 +122,7 @@ class Registry:
                 health.by_model(self._connection, now=now, provider=provider),
                 observe.read_generation(self._connection),
                 health.last_applies(self._connection),
-                health.budgets_used(self._connection, now=now),
+                budgets.used_today(self._connection),
             )
 
     def show(self, address: Address) -> ShownEntity:

@@ -147,4 +147,18 @@ def test_what_generates_counts_against_the_budget_of_the_day(story, fake):
     story.write(acme=acme(fake, *MODELS[:4], verification="{budget: 3}"))
     planned = story.ask("plan", "--verify")
     assert sorted(found(planned).values()) == ["ok", "skipped", "skipped", "skipped"]
-    assert story.rows("SELECT source, used FROM verification_budgets") == [("default", 2)]
+    assert story.rows("SELECT source, used FROM verification_budgets") == [("default", 3)]
+
+
+def test_who_may_only_read_still_plans_within_what_is_left_of_the_day(story, fake):
+    story.write(acme=acme(fake, *MODELS[:3], verification="{budget: 2}"))
+    story.edit(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
+        " current_database()); END $$"
+    )
+
+    answer = story.run("plan", "--verify", "--output", "json")
+
+    assert sorted(found(answer.document).values()) == ["ok", "ok", "skipped"]
+    assert "cannot be counted" in answer.stderr
+    assert story.rows("SELECT source, used FROM verification_budgets") == []

@@ -153,14 +153,6 @@ def test_a_source_has_applied_when_its_last_good_run_ended(hand):
     assert health.last_applies(hand) == {"a": NOW - 2 * HOUR}
 
 
-def test_the_budget_is_that_of_the_day(hand):
-    for day, used in ((NOW, 12), (NOW - 24 * HOUR, 200)):
-        insert(hand, "verification_budgets", key="used", source="default", day=day.date(), used=used)
-    assert health.budgets_used(hand, now=NOW) == {"default": 12}
-    assert health.budgets_used(hand, now=NOW.astimezone(None)) == {"default": 12}
-    assert health.budgets_used(hand, now=NOW + 24 * HOUR) == {}
-
-
 # -- the commands
 
 

@@ -11,6 +11,7 @@ from reconciler.core.provider_kind import Endpoint
 from reconciler.core.wire import merged, nested, value_at, without
 from reconciler.protocols.exchange import Answer
 from reconciler.protocols.generation import Call, Reply, Work
+from reconciler.protocols.shapes.places import joined_texts, model_in
 
 _ASKED = ("prompt_tokens", "input_tokens")
 _ANSWERED = ("completion_tokens", "output_tokens")
@@ -48,17 +49,11 @@ def reply(answer: Answer, endpoint: Endpoint, *, text: str = "", finish_reason: 
     usage = value_at(answer.document, "usage")
     return Reply(
         text=text,
-        model=model_of(answer, endpoint),
+        model=model_in(answer.document, endpoint),
         finish_reason=finish_reason if isinstance(finish_reason, str) else None,
         input_tokens=count_at(usage, *_ASKED),
         output_tokens=count_at(usage, *_ANSWERED),
     )
-
-
-def model_of(answer: Answer, endpoint: Endpoint) -> str | None:
-    """The model that answered, where the endpoint says so."""
-    named = value_at(answer.document, endpoint.model_at) if endpoint.model_at else None
-    return named if isinstance(named, str) and named else None
 
 
 def count_at(document: Any, *paths: str) -> int | None:
@@ -80,7 +75,4 @@ def text_of(content: Any) -> str:
     >>> text_of([{"type": "text", "text": "o"}, {"type": "text", "text": "k"}, {"type": "image"}])
     'ok'
     """
-    if isinstance(content, list):
-        parts = (part.get("text") for part in content if isinstance(part, Mapping))
-        return "".join(part for part in parts if isinstance(part, str))
-    return content if isinstance(content, str) else ""
+    return content if isinstance(content, str) else joined_texts(content)
