@@ -1,11 +1,19 @@
 """The error tree: everything that leaves this package is one of these.
 
-    ProviderConfigError            code, hint, exit_status
+    ProviderConfigError            code, hint, provider, model_id, exit_status
     ├── UsageError                 the call itself is wrong                       1
     ├── SourceError                the files do not describe a valid state        1   .problems
     ├── StoreUnavailableError      PostgreSQL did not answer                      1
     ├── SchemaError                the tables are missing, older or newer         1
     ├── EmbeddedServerError        the private PostgreSQL cannot run              1
+    ├── NotFoundError              the registry has no such entity                1
+    ├── RegistrationError          what is to be stored cannot be stored          1
+    │   └── OwnershipError         files own it, and only they may change it      3   .source .file .line
+    ├── ParameterValidationError   values that the provider does not take         1   .problems
+    ├── StatusError                not active, or may not be switched             1
+    ├── VerificationError          the endpoint proved a model wrong              5   .outcome
+    ├── GenerationError            the endpoint did not do what it was asked      1   .outcome .http_status
+    │                                                                                 .retry_after
     ├── RefusedError               a safety rule, an ownership conflict           3   .refusals
     ├── ConflictError              rows kept changing under the plan              3
     └── LockHeldError              another run holds the registry                 4
@@ -26,16 +34,32 @@ class ProviderConfigError(Exception):
         message: One sentence for a person.
         code: A stable word for machines; the class's own where none is given.
         hint: What to do about it, if there is something to do.
+        provider: The provider that it is about, where it is about one.
+        model_id: The model that it is about, as its provider spells it.
+
+    >>> error = ProviderConfigError("There is no such model.", code="not-found", provider="openai")
+    >>> error.code, error.provider, error.hint
+    ('not-found', 'openai', None)
     """
 
     code: str = "error"
     exit_status: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        provider: str | None = None,
+        model_id: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code
         self.hint = hint
+        self.provider = provider
+        self.model_id = model_id
 
 
 class UsageError(ProviderConfigError):
@@ -74,6 +98,96 @@ class EmbeddedServerError(ProviderConfigError):
     """The private PostgreSQL server cannot be started or reached."""
 
     code = "embedded-server"
+
+
+class NotFoundError(ProviderConfigError):
+    """The registry has no such model, provider, parameter set or template."""
+
+    code = "not-found"
+
+
+class RegistrationError(ProviderConfigError):
+    """What is to be stored cannot be stored: an unknown kind, another provider's template, a pasted key."""
+
+    code = "registration"
+
+
+class OwnershipError(RegistrationError):
+    """Files own the entity: a change would be undone by their next apply, so none is made.
+
+    Args:
+        message: One sentence for a person, which names the file and the line.
+        source: The source whose files own it.
+        file: The file, relative to the source's directory.
+        line: The line in it, from 1.
+    """
+
+    code = "managed-by-files"
+    exit_status = 3
+
+    def __init__(self, message: str, *, source: str, file: str, line: int, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.source = source
+        self.file = file
+        self.line = line
+
+
+class ParameterValidationError(ProviderConfigError):
+    """Parameters that cannot be: outside of their range, of the wrong type, or not taken by the provider.
+
+    ``problems`` holds one sentence for each, with the field's name in front.
+    """
+
+    code = "invalid-parameters"
+
+    def __init__(self, message: str, *, problems: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(message, **more)
+        self.problems = tuple(problems)
+
+
+class StatusError(ProviderConfigError):
+    """A model or provider is not active where it has to be, or may not be switched on or off."""
+
+    code = "status"
+
+
+class VerificationError(ProviderConfigError):
+    """A model that must be verified is not.
+
+    ``outcome`` is the word for what the probe found, such as ``auth_failed``; ``None`` before the first one.
+    """
+
+    code = "not-verified"
+    exit_status = 5
+
+    def __init__(self, message: str, *, outcome: str | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.outcome = outcome
+
+
+class GenerationError(ProviderConfigError):
+    """The provider's endpoint did not do what it was asked.
+
+    ``outcome`` is the word for it, the same as verification's (``rate_limited``, ``timeout``, …);
+    ``http_status`` the answer's status, if there was an answer; ``retry_after`` the seconds that the provider
+    asked to wait.
+    """
+
+    code = "generation"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome: str,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.outcome = outcome
+        self.http_status = http_status
+        self.retry_after = retry_after
 
 
 class RefusedError(ProviderConfigError):

@@ -60,16 +60,16 @@ ResponseFormat = Annotated[Any, BeforeValidator(checked_format), WithJsonSchema(
 Labels = dict[Word, Text | None]
 
 
-class _Entity(BaseModel):
+class Entity(BaseModel):
+    """What every schema of ours is: strict, closed, frozen, and without numbers that are none."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ParameterSet(_Entity):
-    """Generation parameters under a name, or written where they are used. An unset field means the default of
-    the provider.
+class ParameterFields(Entity):
+    """What a parameter set says, wherever it is written. An unset field means the default of the provider.
 
     Attributes:
-        extends: The set whose values count where this one says nothing; `null` removes one of them.
         description: What the set is for.
         use_case: What it is used for, such as `rag`.
         labels: Words to find it by; values are text.
@@ -93,7 +93,6 @@ class ParameterSet(_Entity):
             the request is refused.
     """
 
-    extends: Word | None = None
     description: Text | None = None
     use_case: Text | None = None
     labels: Labels | None = None
@@ -115,11 +114,20 @@ class ParameterSet(_Entity):
     extra: Extra | None = None
 
 
-class Template(_Entity):
+class ParameterSet(ParameterFields):
+    """Generation parameters under a name in a file, or written where they are used.
+
+    Attributes:
+        extends: The set whose values count where this one says nothing; `null` removes one of them.
+    """
+
+    extends: Word | None = None
+
+
+class TemplateFields(Entity):
     """The fixed parts of a prompt. They are put together as they are, never formatted or evaluated.
 
     Attributes:
-        extends: The template whose values count where this one says nothing.
         provider: The only provider that may use it.
         description: What it is for.
         labels: Words to find it by; values are text.
@@ -129,7 +137,6 @@ class Template(_Entity):
         answer_prefix: What stands before the answer.
     """
 
-    extends: Word | None = None
     provider: Word | None = None
     description: Text | None = None
     labels: Labels | None = None
@@ -139,7 +146,17 @@ class Template(_Entity):
     answer_prefix: Text | None = None
 
 
-class Verification(_Entity):
+class Template(TemplateFields):
+    """A prompt template under a name in a file, or written where it is used.
+
+    Attributes:
+        extends: The template whose values count where this one says nothing.
+    """
+
+    extends: Word | None = None
+
+
+class Verification(Entity):
     """How a provider's models are verified.
 
     Attributes:
@@ -162,7 +179,7 @@ class Verification(_Entity):
     budget: Annotated[int, Field(ge=0, le=INTEGER_LIMIT)] | None = None
 
 
-class Limits(_Entity):
+class Limits(Entity):
     """How many tokens a model takes.
 
     Attributes:
@@ -190,7 +207,7 @@ PromptTemplate = Annotated[
 ]
 
 
-class Model(_Entity):
+class Model(Entity):
     """One model of a provider.
 
     Attributes:
@@ -226,7 +243,7 @@ Credentials = Annotated[
 ]
 
 
-class Provider(_Entity):
+class Provider(Entity):
     """An endpoint that serves models, with all of its models.
 
     Attributes:

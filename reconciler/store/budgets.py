@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reconciler.store.session import Connection
+from reconciler.store.transactions import transaction
 
 # Yesterday's numbers may still be looked at; older ones are of no use.
 _KEPT_DAYS = 7
@@ -45,8 +46,7 @@ DELETE FROM verification_budgets b USING (
 
 def reserve(connection: Connection, source: str, wanted: int, *, limit: int) -> Reservation:
     """Take up to `wanted` probes out of a source's budget of today, of which `limit` are allowed in all."""
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
+    with transaction(connection, "READ COMMITTED, READ WRITE"):
         row = connection.execute(_LOCKED, [source]).fetchone()
         assert row is not None
         day, used = row

@@ -13,6 +13,7 @@ from reconciler.core.freshness import Known
 from reconciler.core.state import Hold
 from reconciler.core.transitions import VerificationRecord, status_of
 from reconciler.store.session import Connection
+from reconciler.store.transactions import transaction
 
 # A renewal that takes long is worth nothing: the claim it renews has lapsed.
 _RENEWAL_LIMIT = "5s"
@@ -110,8 +111,7 @@ def take(
 
     A claim whose time is over belongs to nobody: its holder died, or was stopped for that long.
     """
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
+    with transaction(connection, "READ COMMITTED, READ WRITE"):
         connection.execute(_MISSING, [list(models)])
         free = [row[0] for row in connection.execute(_FREE, [list(models)])]
         if not free:
@@ -138,7 +138,7 @@ def standings(connection: Connection, models: Sequence[int]) -> dict[int, Standi
 
 def renew(connection: Connection, claim: Claim, *, lease: float) -> Claim:
     """Hold a claim for `lease` more seconds from now; models that somebody took over are no longer in it."""
-    with connection.transaction():
+    with transaction(connection, "READ COMMITTED, READ WRITE"):
         connection.execute(
             "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)",
             [_RENEWAL_LIMIT, _RENEWAL_LIMIT],

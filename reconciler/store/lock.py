@@ -13,6 +13,7 @@ from psycopg import errors
 
 from reconciler.errors import LockHeldError, SchemaError
 from reconciler.store.session import IDLE_LIMIT, Connection
+from reconciler.store.transactions import transaction
 
 # A holder that was stopped in the middle of sending rows is not idle; no honest statement takes this long.
 STATEMENT_LIMIT = "10min"
@@ -26,14 +27,14 @@ def writing(connection: Connection, *, lock_timeout: float) -> Iterator[int]:
     """One READ COMMITTED transaction that holds the registry; yields its generation.
 
     Args:
-        connection: A connection in autocommit mode.
+        connection: A connection in autocommit mode, or in a caller's transaction, which then holds the
+            registry until it ends.
         lock_timeout: Seconds to wait for another holder; 0 does not wait.
 
     Raises:
         LockHeldError: Another run held it all that time.
     """
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
+    with transaction(connection, "READ COMMITTED, READ WRITE"):
         connection.execute(
             "SELECT set_config('lock_timeout', %s, true),"
             " set_config('idle_in_transaction_session_timeout', %s, true)",

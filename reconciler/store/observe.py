@@ -10,6 +10,7 @@ from reconciler.core.address import Address, parse_address
 from reconciler.core.state import Applied, Identity, Observed, RegistryState, SourceFile, SourceRecord
 from reconciler.store.columns import entities_sql
 from reconciler.store.session import Connection
+from reconciler.store.transactions import transaction
 
 # A spec that equals the applied one is sent once: the comparison is the server's, on the real columns.
 _STATE = f"""
@@ -26,8 +27,7 @@ EMPTY = RegistryState(observed={}, applied={}, record=SourceRecord(), generation
 @contextmanager
 def snapshot(connection: Connection) -> Iterator[None]:
     """One view of the database for several statements, without a lock and without writing."""
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with transaction(connection, "REPEATABLE READ, READ ONLY"):
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ProviderConfigError
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from reconciler.core.options import Examination, Selection
     from reconciler.core.outcome import Result
     from reconciler.core.plan import Applied, Plan
-    from reconciler.core.probe import Access, ProbeTarget
     from reconciler.core.rehearsal import PlannedProbe
     from reconciler.core.state import DesiredState
     from reconciler.engine.preflight import Payer
@@ -107,36 +106,11 @@ class Verification:
             self._say(f"Old results of verification were not removed: {error.message}{hint}")
 
     def _prober(self, on_result: OnResult | None, *, make_key: bool = True) -> Prober:
-        from reconciler.engine.fingerprints import Fingerprinter
-        from reconciler.engine.prober import Prober
+        from reconciler.engine.probers import prober_of
 
-        fingerprint = Fingerprinter(
-            self._access(),
-            text=self._settings.fingerprint_key,
-            home=self._settings.home,
-            make=make_key,
-            say=self._say,
-        )
-        return Prober(self._probe(on_result), fingerprint=fingerprint, say=self._say)
+        return prober_of(self._settings, os.environ, say=self._say, on_result=on_result, make_key=make_key)
 
     def _probe(self, on_result: OnResult | None) -> Ask:
-        from reconciler.service.verification import Meanwhile, probe_all
+        from reconciler.engine.probers import access_of, ask_with
 
-        access = self._access()
-
-        def ask(targets: Sequence[ProbeTarget], meanwhile: Meanwhile | None = None) -> tuple[Result, ...]:
-            return probe_all(targets, access, on_result=on_result, meanwhile=meanwhile)
-
-        return ask
-
-    def _access(self) -> Access:
-        from reconciler.core.probe import Access
-
-        return Access(
-            environ=os.environ,
-            allowed_env=self._settings.allowed_env,
-            allowed_files=self._settings.allowed_files,
-            allowed_hosts=self._settings.allowed_hosts,
-            ca_file=self._settings.ca_file,
-            proxy=self._settings.proxy,
-        )
+        return ask_with(access_of(self._settings, os.environ), on_result)

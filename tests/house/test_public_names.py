@@ -19,6 +19,13 @@ ERRORS = {
     "EmbeddedServerError": ("embedded-server", 1),
     "RefusedError": ("refused", 3),
     "ConflictError": ("conflict", 3),
+    "NotFoundError": ("not-found", 1),
+    "RegistrationError": ("registration", 1),
+    "OwnershipError": ("managed-by-files", 3),
+    "ParameterValidationError": ("invalid-parameters", 1),
+    "StatusError": ("status", 1),
+    "VerificationError": ("not-verified", 5),
+    "GenerationError": ("generation", 1),
     "LockHeldError": ("locked", 4),
 }
 PUBLIC: list[str] = []
