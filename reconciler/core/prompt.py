@@ -1,5 +1,5 @@
 """A prompt template and a question become what a model is told, by concatenation alone: nothing in a template
-or in a question is formatted or evaluated.
+or in a question is formatted or evaluated. What is no single text stands beside it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,24 @@ class Prompt(NamedTuple):
     def as_one_text(self) -> str:
         """Both in one, for endpoints that take a single text."""
         return f"{self.system}\n\n{self.user}" if self.system else self.user
+
+
+class Inputs(NamedTuple):
+    """What a model is given besides its prompt, where that is more than one text, or no text.
+
+    Attributes:
+        texts: The texts to embed or to judge in the prompt's place, or the documents to rank by it; none
+            where the prompt itself is meant.
+        sound: A recording to write down, as a whole file.
+        sound_name: What that file is called; its ending says what it is.
+    """
+
+    texts: tuple[str, ...] = ()
+    sound: bytes | None = None
+    sound_name: str = "sound.wav"
+
+
+NOTHING_BESIDES = Inputs()
 
 
 def prompt_of(template: Spec | None, query: str, context: str = "") -> Prompt:

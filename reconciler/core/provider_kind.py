@@ -112,6 +112,8 @@ class Endpoint:
         shape: How requests and answers look there, by the protocol's name for it; empty for the mode's own.
         query: Query parameters.
         model_at: The dotted place in the answer that names the model that answered; empty where none does.
+        streaming: Whether answers come bit by bit there: `none`, `plain`, or `usage` where tokens are counted
+            only if the request asks for it (`stream_options`).
     """
 
     mode: str
@@ -120,6 +122,7 @@ class Endpoint:
     shape: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     model_at: str = "model"
+    streaming: Literal["none", "plain", "usage"] = "plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,11 @@ class EndpointDocument(_Document):
         description="The dotted place in the answer that names the model that answered; empty where none "
         "does. Default model.",
     )
+    streaming: Literal["none", "plain", "usage"] | None = Field(
+        None,
+        description="Whether answers come bit by bit there: `none`, `plain`, or `usage` where tokens are "
+        "counted only if the request asks for it with `stream_options`. Default plain.",
+    )
 
 
 class ParameterDocument(_Document):

@@ -12,7 +12,7 @@ from reconciler.protocols import openai
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Rule
 from reconciler.protocols.exchange import Answer, Verdict
-from reconciler.protocols.generation import Reply, Shape
+from reconciler.protocols.generation import Event, Piece, Reply, Shape
 from reconciler.protocols.questions import Case, Question
 from reconciler.protocols.ways import Way
 
@@ -66,7 +66,14 @@ def _nameless(shape: Shape) -> Shape:
     def read(answer: Answer, endpoint: Endpoint) -> Reply | None:
         return shape.read(answer, replace(endpoint, model_at=""))
 
-    return Shape(shape.compose, read)
+    stream = shape.stream
+    if stream is None:
+        return Shape(shape.compose, read)
+
+    def read_event(event: Event, endpoint: Endpoint) -> Piece | None:
+        return stream.read(event, replace(endpoint, model_at=""))
+
+    return Shape(shape.compose, read, stream._replace(read=read_event))
 
 
 PROTOCOL = AzureProtocol(
@@ -79,6 +86,16 @@ PROTOCOL = AzureProtocol(
 )
 
 
+def is_version(text: str) -> bool:
+    """Whether a text is a version of the service's, which may stand in a URL."""
+    return _VERSIONS.fullmatch(text) is not None
+
+
+def is_undated(base_url: str, version: str) -> bool:
+    """Whether the newer surface is meant, which has no dated versions."""
+    return _NEWER.search(base_url) is not None or version in _UNDATED
+
+
 def _placed(case: Case, probe: Probe) -> Probe | Verdict:
     """A probe at the provider's version, where it names one, and on the surface that it means."""
     if _VERSION not in probe.query:
@@ -86,10 +103,9 @@ def _placed(case: Case, probe: Probe) -> Probe | Verdict:
     version = case.credentials.get("api_version")
     named = "" if version is None else version.reveal()
     # It goes into a URL, where nothing may stand that could be a key.
-    if version is not None and not _VERSIONS.fullmatch(named):
+    if version is not None and not is_version(named):
         return Verdict("probe_invalid", f"{version.source} holds no version such as 2024-10-21")
-    is_newer = bool(_NEWER.search(case.target.base_url or "")) or named in _UNDATED
-    if not is_newer or not probe.path.startswith(_DEPLOYMENT):
+    if not is_undated(case.target.base_url or "", named) or not probe.path.startswith(_DEPLOYMENT):
         return replace(probe, query={**probe.query, _VERSION: named or probe.query[_VERSION]})
     query = {name: text for name, text in probe.query.items() if name != _VERSION}
     if named in _UNDATED - {"v1"}:

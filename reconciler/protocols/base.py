@@ -47,6 +47,14 @@ class Placement(NamedTuple):
     prefix: str = ""
 
 
+class Assignment(NamedTuple):
+    """Work as it is put to a model: the question, and our names of the parameters by those in its body."""
+
+    work: Work
+    question: Question
+    sent: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class HttpProtocol:
     """A protocol whose probes are plain HTTP requests.
@@ -73,6 +81,11 @@ class HttpProtocol:
 
     async def verify(self, target: ProbeTarget, run: Run) -> Verdict:
         """Probe one model at its target's level."""
+        case = self.started(target, run)
+        return case if isinstance(case, Verdict) else self.told(case, await self.at_level(case))
+
+    def started(self, target: ProbeTarget, run: Run) -> Case | Verdict:
+        """A target with its endpoint and credentials at hand, or the verdict where nothing may be sent."""
         if idle := _cannot_start(target):
             return idle
         base_url = target.base_url or ""
@@ -87,8 +100,17 @@ class HttpProtocol:
             return Verdict("refused_host", refused)
         if isinstance(credentials, Unresolved):
             return Verdict(*credentials)
-        verdict = await self.at_level(Case(target, base_url, credentials, run))
-        return replace(verdict, detail=conceal(verdict.detail, credentials.values()))
+        return Case(target, self.home(base_url, target.level), credentials, run)
+
+    def told(self, case: Case, verdict: Verdict) -> Verdict:
+        """A verdict as people see it: with advice, and without anything secret."""
+        advised = self.advised(case.target, verdict)
+        return replace(advised, detail=conceal(advised.detail, case.credentials.values()))
+
+    def advised(self, target: ProbeTarget, verdict: Verdict) -> Verdict:
+        """A verdict with what can be done about it; for protocols that know more."""
+        del self, target
+        return verdict
 
     def credentials(self, target: ProbeTarget, run: Run) -> Credentials | Unresolved:
         """A target's credentials: all of them, or those of the one way that is taken."""
@@ -106,7 +128,6 @@ class HttpProtocol:
 
     async def at_level(self, case: Case) -> Verdict:
         """Probe at the level that the target asks for."""
-        case = replace(case, base_url=self.home(case.base_url, case.target.level))
         match case.target.level:
             case "reach":
                 return await self._reach(case)
@@ -177,6 +198,11 @@ class HttpProtocol:
         shape = self.shapes.get(shape_name(work.endpoint))
         return unserved(work.kind, work.model_id, work.mode) if shape is None else shape.compose(work)
 
+    def takes_one_text(self, work: Work) -> bool:
+        """Whether several texts have to be put one by one; for protocols whose models want that."""
+        del self, work
+        return False
+
     def read(self, work: Work, answer: Answer) -> Reply | Finding:
         """What an answer to composed work says, or what is wrong with it."""
         shape, rules = self.shapes[shape_name(work.endpoint)], rules_of(work.kind, self.rules)
@@ -184,40 +210,58 @@ class HttpProtocol:
 
     async def generate(self, case: Case) -> Verdict:
         """Whether the model does what applications will ask of it, with the parameters they will send."""
-        work = work_to_prove(case.target, defaults=self.wires, plain=_plain(case))
+        work = work_to_prove(case.target, defaults=self.wires, plain=case.plain)
         if isinstance(work, Verdict):
             return work
-        call = self.compose(work)
+        assignment = await self.assigned(case, work, self.compose(work))
+        if isinstance(assignment, Verdict):
+            return assignment
+        answer = await self.put(case, assignment.question)
+        if isinstance(answer, Verdict):
+            return answer
+        found = self.read(work, answer)
+        if isinstance(found, Reply):
+            return reading.done(case, assignment.question, answer, found)
+        return await self.complained(case, assignment, answer, found)
+
+    async def assigned(self, case: Case, work: Work, call: Call | Verdict) -> Assignment | Verdict:
+        """The question that a call becomes, with what proves who asks."""
         if isinstance(call, Verdict):
             return call
         question = await self.authorized(case, Probe(method="POST", path=call.path, query=call.query))
         if isinstance(question, Verdict):
             return question
-        question = question.carrying(call)
-        exchange = await self.put(case, question)
-        if isinstance(exchange, Verdict):
-            return exchange
         sent = names_sent(call, work.wired)
         if case.target.parameters.get("max_new_tokens") is None:
-            # The limit is the probe's own: nobody is to look for it in the files.
+            # The limit is our own: nobody is to look for it in the files.
             sent = {wire: name for wire, name in sent.items() if name != "max_new_tokens"}
-        return await self._worked(case, question, exchange, work, sent)
+        return Assignment(work, question.carrying(call), sent)
 
-    async def _worked(
-        self, case: Case, question: Question, answer: Answer, work: Work, sent: Mapping[str, str]
-    ) -> Verdict:
-        found = self.read(work, answer)
-        if isinstance(found, Reply):
-            return reading.done(case, question, answer, found)
+    async def complained(self, case: Case, assignment: Assignment, answer: Answer, found: Finding) -> Verdict:
+        """What is wrong with an answer to work, in words, with the parameters that it complains about."""
         if not found.is_certain:
-            return await self._look_beside(case, question, answer, found)
-        blamed = sent if replies.is_of_parameters(answer, found) else {}
+            return await self._look_beside(case, assignment.question, answer, found)
+        blamed = assignment.sent if replies.is_of_parameters(answer, found) else {}
         refused = refused_parameters(answer.document, found.complaint.message, blamed)
-        return reading.judged(case, question, answer, found, refused=refused)
+        return reading.judged(case, assignment.question, answer, found, refused=refused)
 
     async def put(self, case: Case, question: Question) -> Exchange:
-        """Put a question; one that is about no model in particular is sent once in a run."""
-        return await case.run.ask(question.request, shared=not question.is_about_one_model)
+        """Put a question, and once more where it has to be renewed; one that is about no model in particular
+        is sent once in a run.
+        """
+        is_shared = not question.is_about_one_model
+        exchange = await case.run.ask(question.request, shared=is_shared)
+        renewed = await self.renewed(case, question, exchange)
+        if renewed is None or isinstance(renewed, Verdict):
+            return renewed or exchange
+        return await case.run.ask(renewed.request, shared=is_shared)
+
+    async def renewed(self, case: Case, question: Question, exchange: Exchange) -> Question | Verdict | None:
+        """The question to put in a question's place, where the answer is that its token is too old; `None`
+        where it is not, and a verdict where no other token can be had.
+        """
+        del self, case, question, exchange
+        return None
 
     async def secret_headers(self, case: Case) -> tuple[SecretHeader, ...] | Verdict:
         """The headers that credentials are sent in, or the verdict where they cannot be had."""
@@ -302,13 +346,6 @@ class HttpProtocol:
             known = Complaint(message="it knows the model, but does not do this work at this path")
             return reading.judged(case, question, answer, Finding("unprobeable", known))
         return beside if beside.http_status is None else wrong_path
-
-
-def _plain(case: Case) -> dict[str, str]:
-    """The credentials that are no secrets, such as a project's id."""
-    rules = case.target.kind.credentials
-    held = case.credentials.items()
-    return {name: one.reveal() for name, one in held if name in rules and not rules[name].secret}
 
 
 def _cannot_start(target: ProbeTarget) -> Verdict | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.outcome import Outcome
+from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import Probe, ProbeLevel
 from reconciler.protocols import dialects, hosts, sigv4
 from reconciler.protocols.base import HttpProtocol, Placement
@@ -82,12 +83,11 @@ class BedrockProtocol(HttpProtocol):
             case _:
                 return control_url(base_url)
 
-    async def at_level(self, case: Case) -> Verdict:
-        """Probe, and say what can be done about it."""
-        verdict = await HttpProtocol.at_level(self, case)
+    def advised(self, target: ProbeTarget, verdict: Verdict) -> Verdict:
+        """A verdict with what can be done about it."""
         if "on-demand throughput" not in verdict.detail:
             return verdict
-        return hinted(verdict, _BY_PROFILE.format(model=shorten(case.model_id, _LONGEST_NAME)))
+        return hinted(verdict, _BY_PROFILE.format(model=shorten(target.address.model_id, _LONGEST_NAME)))
 
     def probe(self, case: Case, level: ProbeLevel) -> Probe | Verdict:
         """An inference profile is asked about as such; what else has an ARN cannot be."""
@@ -105,6 +105,11 @@ class BedrockProtocol(HttpProtocol):
             detail = f"only Titan and Cohere models are known to embed, and {work.model_id} is none of them"
             return Verdict("unprobeable", detail)
         return HttpProtocol.compose(self, work)
+
+    def takes_one_text(self, work: Work) -> bool:
+        """Titan embeds one text a request."""
+        is_embedding = shape_name(work.endpoint) == "embedding"
+        return is_embedding and bedrock.embedding_family(work.model_id) == "titan"
 
     async def authorized(self, case: Case, probe: Probe) -> Question | Verdict:
         """The question of a probe; signed when it is sent, where there is no key of Bedrock's own."""

@@ -135,6 +135,14 @@ def classify(answer: Answer, rules: Sequence[Rule] = (), dialect: Dialect | None
     return Finding(_by_status(answer.status), complaint)
 
 
+def classify_complaint(
+    complaint: Complaint, rules: Sequence[Rule] = (), *, status: int | None = None
+) -> Finding:
+    """What an error means that came after a success had begun; `status` where the error stands for one."""
+    known = _by_rules(200 if status is None else status, complaint, rules)
+    return Finding(known or ("bad_response" if status is None else _by_status(status)), complaint)
+
+
 def _despite_success(answer: Answer, rules: Sequence[Rule], read: Dialect) -> Finding | None:
     """A 2xx may carry an error, be cut short, or be no JSON at all."""
     if not answer.complete or answer.document is None:

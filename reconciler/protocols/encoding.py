@@ -5,10 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
-# The only files that are sent are sounds.
-_FILE = 'filename="sound.wav"\r\nContent-Type: audio/wav'
+from reconciler.protocols.generation import File
+
+_UNKNOWN = "application/octet-stream"
+# The library's own list differs between its versions, and the system's from machine to machine.
+_TYPES = {
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".webm": "audio/webm",
+}
 
 
 class Encoded(NamedTuple):
@@ -24,7 +36,7 @@ def encoded(body: Mapping[str, Any]) -> Encoded:
     >>> encoded({"model": "m"})
     Encoded(body=b'{"model": "m"}', content_type='application/json')
     """
-    if not any(isinstance(value, bytes) for value in body.values()):
+    if not any(isinstance(value, File) for value in body.values()):
         return Encoded(json.dumps(body).encode(), "application/json")
     parts = [_part(name, value) for name, value in body.items()]
     boundary = hashlib.sha256(b"".join(parts)).hexdigest()
@@ -34,10 +46,13 @@ def encoded(body: Mapping[str, Any]) -> Encoded:
 
 
 def _part(name: str, value: Any) -> bytes:
-    is_file = isinstance(value, bytes)
-    named = f'Content-Disposition: form-data; name="{_quoted(name)}"' + (f"; {_FILE}" if is_file else "")
-    content = value if is_file else (value if isinstance(value, str) else json.dumps(value)).encode()
-    return named.encode() + b"\r\n\r\n" + bytes(content)
+    named = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+    if isinstance(value, File):
+        content_type = _TYPES.get(PurePath(value.name).suffix.lower(), _UNKNOWN)
+        named += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {content_type}'
+        return named.encode() + b"\r\n\r\n" + value.content
+    content = value if isinstance(value, str) else json.dumps(value)
+    return f"{named}\r\n\r\n{content}".encode()
 
 
 def _quoted(name: str) -> str:

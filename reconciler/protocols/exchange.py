@@ -5,7 +5,7 @@ answer needs no network and no HTTP library.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
@@ -14,6 +14,9 @@ from reconciler.core.outcome import Outcome
 from reconciler.protocols.credentials import Secret
 
 Addresses = Literal["public", "loopback", "private"]
+
+# No probe's answer is larger; what is larger is not read.
+LARGEST_BODY = 1024 * 1024
 
 
 class SecretHeader(NamedTuple):
@@ -42,13 +45,14 @@ class Request:
         headers: Plain headers.
         secrets: Headers that hold credentials.
         body: A body, encoded.
-        content_type: What the body is.
         form: A form body; its secrets are revealed only when it is sent.
         headers_only: Whether the answer's body does not matter and is not read.
         attempt: Makes a repeated question a new one.
         signer: Signs it when it is sent; equal signers make equal questions.
         addresses: What the host's name may stand for: `public` addresses of the internet only, `loopback`
             only, or `private` networks too, where the operator named the host.
+        content_type: What the body is.
+        limit: The most bytes of a success that are read.
     """
 
     method: str
@@ -63,6 +67,7 @@ class Request:
     signer: Signer | None = None
     addresses: Addresses = "public"
     content_type: str = "application/json"
+    limit: int = LARGEST_BODY
 
     @property
     def held(self) -> tuple[Secret, ...]:
@@ -118,3 +123,20 @@ class Verdict:
 
 
 Exchange = Answer | Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A success whose body comes bit by bit.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Its headers, names in lower case.
+        seconds: How long it took until they came.
+        chunks: The body as it comes; a verdict comes last, where it breaks off.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    seconds: float
+    chunks: AsyncIterator[bytes | Verdict]

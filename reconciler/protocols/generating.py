@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.core.endpoints import endpoint_of
 from reconciler.core.probe import ProbeTarget
-from reconciler.core.prompt import Prompt, prompt_of
+from reconciler.core.prompt import NOTHING_BESIDES, Inputs, Prompt, prompt_of
 from reconciler.core.provider_kind import Endpoint, ProviderKind
 from reconciler.core.rules import rules_for, variant_of
 from reconciler.core.state import Spec
@@ -60,6 +60,7 @@ def work_of(
     parameters: Spec,
     defaults: Mapping[str, str] | None = None,
     plain: Mapping[str, str] | None = None,
+    inputs: Inputs = NOTHING_BESIDES,
 ) -> Work | Verdict:
     """A piece of work for a model, or why there can be none.
 
@@ -71,6 +72,7 @@ def work_of(
         parameters: The resolved parameter set.
         defaults: Wire names by field, where the kind's table names none.
         plain: Credentials of the provider that are no secrets, by name.
+        inputs: What the model is given besides the prompt.
 
     Returns:
         The work; `unprobeable` where the kind has no endpoint for it, `probe_invalid` where the parameters
@@ -84,7 +86,7 @@ def work_of(
         names = ", ".join(fields.refused)
         detail = f"nothing was sent, for {kind.name} must not be sent {names} with {model_id}"
         return Verdict("probe_invalid", detail, refused_parameters=fields.refused)
-    return Work(kind, model_id, mode, endpoint, prompt, fields, plain or {})
+    return Work(kind, model_id, mode, endpoint, prompt, fields, plain or {}, inputs)
 
 
 def work_to_prove(

@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import ProbeLevel
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Rule
 from reconciler.protocols.exchange import Verdict
 from reconciler.protocols.hints import hinted
-from reconciler.protocols.questions import Case
 from reconciler.protocols.redaction import shorten
 from reconciler.protocols.shapes import ollama
 
@@ -37,13 +37,12 @@ class OllamaProtocol(HttpProtocol):
         del level
         return _SURFACE.sub("", base_url)
 
-    async def at_level(self, case: Case) -> Verdict:
-        """Probe, and say what can be done about it."""
-        verdict = await HttpProtocol.at_level(self, case)
+    def advised(self, target: ProbeTarget, verdict: Verdict) -> Verdict:
+        """A verdict with what can be done about it."""
         match verdict.outcome:
             case "model_not_found":
-                return hinted(verdict, f"ollama pull {shorten(case.model_id, _LONGEST_NAME)}")
-            case "timeout" if case.target.level == "generate":
+                return hinted(verdict, f"ollama pull {shorten(target.address.model_id, _LONGEST_NAME)}")
+            case "timeout" if target.level == "generate":
                 return hinted(verdict, _LOADING)
             case _:
                 return verdict

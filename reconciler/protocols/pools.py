@@ -16,7 +16,9 @@ from reconciler.protocols.pinned import PinnedTransport, Resolver
 
 USER_AGENT = "llm-reconciler"
 
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
+# Applications ask again and again, and a handshake with a hosted provider costs more than a probe; what is
+# kept for longer has often been closed at the other end.
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
 # A small server here may keep a thread for each open connection, and to connect anew costs nothing.
 _LIMITS_HERE = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 

@@ -47,6 +47,12 @@ class Case:
         """The model's id, as the provider spells it."""
         return self.target.address.model_id
 
+    @property
+    def plain(self) -> dict[str, str]:
+        """The credentials that are no secrets, such as a project's id, by name."""
+        rules, held = self.target.kind.credentials, self.credentials.items()
+        return {name: one.reveal() for name, one in held if name in rules and not rules[name].secret}
+
 
 class Question(NamedTuple):
     """A probe that may be asked, with the request it became; `is_work` where a model is asked to do some."""

@@ -69,7 +69,7 @@ def judged(
 
     `refused` are our names of the parameters that the provider complains about.
     """
-    secrets = (*case.credentials.values(), *question.request.held)
+    secrets = (*case.credentials.values(), *question.request.held, *case.run.minted)
     complaint = finding.complaint
     message = redact(_message(answer, complaint), secrets)
     code = redact(complaint.code or complaint.type, secrets, limit=_LONGEST_CODE)

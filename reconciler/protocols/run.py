@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import copy
 from datetime import datetime
 from typing import Any, Protocol, Self, TypeVar
 
 from reconciler.core.probe import Access, ProbeTarget
-from reconciler.protocols.credentials import Credentials, Unresolved, resolve_all
-from reconciler.protocols.exchange import Answer, Exchange, Request
+from reconciler.protocols.credentials import Credentials, Secret, Unresolved, resolve_all
+from reconciler.protocols.exchange import Answer, Exchange, Request, Streamed
+from reconciler.protocols.kept_tokens import KeptTokens
 
 Made = TypeVar("Made")
 
@@ -24,6 +25,12 @@ class Sender(Protocol):
     async def send(self, request: Request) -> Exchange:
         """Send one request; never raises for what a server or a network does."""
 
+    def stream(self, request: Request) -> AbstractAsyncContextManager[Streamed | Exchange]:
+        """Send one request whose answer comes bit by bit, if it is a success; leaving closes its connection.
+
+        Its timeout counts until the headers are there, and then anew for every wait.
+        """
+
 
 class Run:
     """One verification run; made by `open_run`.
@@ -32,11 +39,17 @@ class Run:
         access: What the operator allows.
         now: When the run began.
         requests: How many were sent through this view of it.
+        tokens: Tokens that outlive it, where it is one call of a long-lived client.
+        minted: Every token that was sent in it, so that none is repeated in words.
     """
 
-    def __init__(self, sender: Sender, access: Access, now: datetime) -> None:
+    def __init__(
+        self, sender: Sender, access: Access, now: datetime, *, tokens: KeptTokens | None = None
+    ) -> None:
         self.access = access
         self.now = now
+        self.tokens = tokens
+        self.minted: set[Secret] = set()
         self.requests = 0
         self._sender = sender
         self._asked: dict[Request, asyncio.Task[Exchange]] = {}
@@ -50,6 +63,10 @@ class Run:
         view.requests = 0
         view._shared = []  # noqa: SLF001 - it is one of ours
         return view
+
+    def alone(self) -> Self:
+        """Another run over the same connections that shares nothing else, to be closed by itself."""
+        return type(self)(self._sender, self.access, self.now, tokens=self.tokens)
 
     def credentials(self, target: ProbeTarget) -> Credentials | Unresolved:
         """A target's credentials, resolved once for all models of its provider."""
@@ -79,6 +96,11 @@ class Run:
         # Who gives up waiting must not take the answer from the others.
         return await asyncio.shield(self._asked[request])
 
+    def stream(self, request: Request) -> AbstractAsyncContextManager[Streamed | Exchange]:
+        """Send a request whose answer comes bit by bit."""
+        self.requests += 1
+        return self._sender.stream(request)
+
     def forget(self) -> None:
         """Let the shared questions of this probe that went wrong be asked anew, as it is to be repeated.
 
@@ -103,9 +125,11 @@ def _is_good(task: asyncio.Task[Exchange]) -> bool:
 
 
 @asynccontextmanager
-async def open_run(sender: Sender, access: Access, *, now: datetime) -> AsyncIterator[Run]:
+async def open_run(
+    sender: Sender, access: Access, *, now: datetime, tokens: KeptTokens | None = None
+) -> AsyncIterator[Run]:
     """A run over a sender, closed whatever happens."""
-    run = Run(sender, access, now)
+    run = Run(sender, access, now, tokens=tokens)
     try:
         yield run
     finally:

@@ -9,25 +9,34 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
 
 from reconciler.protocols.addresses import is_address, refusal_among
 from reconciler.protocols.credentials import Secret
-from reconciler.protocols.exchange import Answer, Exchange, Request, Verdict
+from reconciler.protocols.exchange import LARGEST_BODY, Answer, Exchange, Request, Streamed, Verdict
 from reconciler.protocols.hosts import Origin, origin_of
 from reconciler.protocols.pinned import AddressRefusedError, Resolver, system_resolver
 from reconciler.protocols.pools import Pools, proxy_at, trust_in
 
-# No probe's answer is larger; what is larger is not read.
-LARGEST_BODY = 1024 * 1024
-
 _LONGEST_REASON = 200
+
+
+Made = TypeVar("Made")
+
+
+class _Prepared(NamedTuple):
+    """A request that may be sent, signed; where it goes, and the same for people."""
+
+    request: Request
+    origin: Origin
+    where: str
 
 
 class Transport:
@@ -42,6 +51,28 @@ class Transport:
         A host that stands for an address which `request.addresses` does not take is `refused_host`, before
         anything is connected to.
         """
+        prepared = self._prepared(request)
+        if isinstance(prepared, Verdict):
+            return prepared
+        return await _within(prepared, lambda: self._answer(prepared))
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[Streamed | Exchange]:
+        """A success whose body comes bit by bit, or what there is instead, under the rules of `send`.
+
+        The request's timeout counts until the headers are there, or the whole of an answer that is no
+        success; and then anew for every wait for a further bit. Leaving closes the connection, unless the
+        body was read to its end.
+        """
+        prepared = self._prepared(request)
+        if isinstance(prepared, Verdict):
+            yield prepared
+            return
+        async with AsyncExitStack() as stack:
+            yield await _within(prepared, lambda: self._opened(prepared, stack))
+
+    def _prepared(self, request: Request) -> _Prepared | Verdict:
+        """A request with all that it is sent with, or why it must not be."""
         origin = origin_of(request.url)
         if origin is None:
             return _unsendable("the endpoint")
@@ -54,34 +85,26 @@ class Transport:
             return _unsendable(str(origin))
         proxy = self._pools.proxy_to(origin)
         where = f"{origin} (through the proxy {proxy})" if proxy else str(origin)
-        return await self._send(request, origin, where)
+        return _Prepared(request, origin, where)
 
-    async def _send(self, request: Request, origin: Origin, where: str) -> Exchange:
-        try:
-            async with asyncio.timeout(request.timeout):
-                return await self._answer(request, origin)
-        except (TimeoutError, httpx2.TimeoutException):
-            return Verdict("timeout", f"{where} did not answer within {request.timeout:g} s")
-        except AddressRefusedError as refused:
-            return Verdict("refused_host", str(refused))
-        except (httpx2.LocalProtocolError, httpx2.InvalidURL, UnicodeError):
-            return _unsendable(where)
-        except httpx2.DecodingError:
-            return Verdict("bad_response", f"{where} sent an answer that cannot be decompressed")
-        except (httpx2.HTTPError, OSError) as error:
-            return _failure(error, where)
-
-    async def _answer(self, request: Request, origin: Origin) -> Answer:
+    async def _answer(self, prepared: _Prepared) -> Answer:
         started = perf_counter()
-        client = self._pools.client(origin, request.addresses)
-        async with client.stream(
+        async with self._responding(prepared) as response:
+            return await _whole(response, prepared.request, started)
+
+    async def _opened(self, prepared: _Prepared, stack: AsyncExitStack) -> Streamed | Answer:
+        started = perf_counter()
+        response = await stack.enter_async_context(self._responding(prepared))
+        if not response.is_success:
+            return await _whole(response, prepared.request, started)
+        chunks = await stack.enter_async_context(aclosing(_chunks(response, prepared)))
+        return Streamed(response.status_code, _plain(response), perf_counter() - started, chunks)
+
+    def _responding(self, prepared: _Prepared) -> AbstractAsyncContextManager[httpx2.Response]:
+        request, client = prepared.request, self._pools.client(prepared.origin, prepared.request.addresses)
+        return client.stream(
             request.method, request.url, headers=_headers(request), content=_content(request)
-        ) as response:
-            body, complete = b"", True
-            if not request.headers_only:
-                body, complete = await _bounded(response)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, body, complete, perf_counter() - started)
+        )
 
 
 @asynccontextmanager
@@ -108,6 +131,46 @@ async def open_transport(
         await pools.close()
 
 
+async def _within(prepared: _Prepared, act: Callable[[], Awaitable[Made]]) -> Made | Verdict:
+    """What an act returns, or the verdict where it fails or takes longer than the request may."""
+    request, where = prepared.request, prepared.where
+    try:
+        async with asyncio.timeout(request.timeout):
+            return await act()
+    except (TimeoutError, httpx2.TimeoutException):
+        return Verdict("timeout", f"{where} did not answer within {request.timeout:g} s")
+    except AddressRefusedError as refused:
+        return Verdict("refused_host", str(refused))
+    except (httpx2.LocalProtocolError, httpx2.InvalidURL, UnicodeError):
+        return _unsendable(where)
+    except httpx2.DecodingError:
+        return Verdict("bad_response", f"{where} sent an answer that cannot be decompressed")
+    except (httpx2.HTTPError, OSError) as error:
+        return _failure(error, where)
+
+
+async def _whole(response: httpx2.Response, request: Request, started: float) -> Answer:
+    body, complete = b"", True
+    if not request.headers_only:
+        # What a failure says is no longer than what a probe reads.
+        limit = request.limit if response.is_success else min(request.limit, LARGEST_BODY)
+        body, complete = await _bounded(response, limit)
+    return Answer(response.status_code, _plain(response), body, complete, perf_counter() - started)
+
+
+async def _chunks(response: httpx2.Response, prepared: _Prepared) -> AsyncGenerator[bytes | Verdict, None]:
+    """A body as it comes, and a verdict where it breaks off."""
+    async with aclosing(response.aiter_bytes()) as chunks:
+        while (chunk := await _within(prepared, lambda: anext(chunks, None))) is not None:
+            yield chunk
+            if isinstance(chunk, Verdict):
+                return
+
+
+def _plain(response: httpx2.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
 def _signed(request: Request) -> Request:
     """A request with its signature among its secrets, where it has a signer."""
     if request.signer is None:
@@ -131,14 +194,14 @@ def _content(request: Request) -> bytes | None:
     return urlencode(fields).encode("ascii")
 
 
-async def _bounded(response: httpx2.Response) -> tuple[bytes, bool]:
+async def _bounded(response: httpx2.Response, limit: int) -> tuple[bytes, bool]:
     """A body as far as the limit, and whether that is all of it; what expands is counted expanded."""
     body = bytearray()
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:
             body += chunk
-            if len(body) > LARGEST_BODY:
-                return bytes(body[:LARGEST_BODY]), False
+            if len(body) > limit:
+                return bytes(body[:limit]), False
     return bytes(body), True
 
 

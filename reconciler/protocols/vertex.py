@@ -14,7 +14,8 @@ from reconciler.protocols import dialects, google, hosts, reading, service_accou
 from reconciler.protocols.base import HttpProtocol, Placement
 from reconciler.protocols.classify import Complaint, Finding, Rule
 from reconciler.protocols.credentials import Credentials, Secret, Unresolved, resolve
-from reconciler.protocols.exchange import Request, SecretHeader, Verdict
+from reconciler.protocols.exchange import Exchange, Request, SecretHeader, Verdict
+from reconciler.protocols.kept_tokens import Grant
 from reconciler.protocols.questions import Case, Question
 from reconciler.protocols.run import Run
 from reconciler.protocols.service_account import ServiceAccount
@@ -97,8 +98,22 @@ class VertexProtocol(HttpProtocol):
             return Finding("bad_response", Complaint(message="there is no 'totalTokens' in it"))
         return None
 
-    async def _grant(self, case: Case) -> tokens.Grant | Verdict:
+    async def renewed(self, case: Case, question: Question, exchange: Exchange) -> Question | Verdict | None:
+        """The same question with a new token, where one that was kept is not taken any more."""
+        secrets = question.request.secrets
+        if _KEY not in case.credentials or not secrets or not tokens.is_refused(case, exchange):
+            return None
+        grant = await self._grant(case, refused=secrets[0].secret)
+        return grant if isinstance(grant, Verdict) else tokens.again(question, grant)
+
+    async def _grant(self, case: Case, *, refused: Secret | None = None) -> Grant | Verdict:
         """A token for the key, asked for once in a run."""
+        account = _account(case.credentials[_KEY], case.run)
+        if isinstance(account, Unresolved):
+            return Verdict(*account)
+        return await tokens.kept(case, account, self._exchange, refused=refused)
+
+    async def _exchange(self, case: Case) -> Grant | Verdict:
         key_file, run = case.credentials[_KEY], case.run
         account = _account(key_file, run)
         if isinstance(account, Unresolved):

@@ -5,7 +5,7 @@ models says which of them are withdrawn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,10 +13,11 @@ from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import Probe, ProviderKind
 from reconciler.protocols import reading, tokens
 from reconciler.protocols.base import HttpProtocol
-from reconciler.protocols.classify import Complaint, Finding, Rule, complaint_of
-from reconciler.protocols.credentials import Credentials, Unresolved
-from reconciler.protocols.exchange import Answer, Exchange, Request, SecretHeader, Verdict
+from reconciler.protocols.classify import Complaint, Finding, Rule
+from reconciler.protocols.credentials import Credentials, Secret, Unresolved
+from reconciler.protocols.exchange import Exchange, Request, SecretHeader, Verdict
 from reconciler.protocols.generation import Call, Work
+from reconciler.protocols.kept_tokens import Grant
 from reconciler.protocols.questions import Case, Question
 from reconciler.protocols.run import Run
 from reconciler.protocols.shapes import watsonx
@@ -61,7 +62,7 @@ class WatsonxProtocol(HttpProtocol):
         """Whether IAM gives a token for the key."""
         if "api_key" not in case.credentials:
             return Verdict("unprobeable", f"{case.target.address.provider} has no api_key to exchange")
-        grant = await self._grant(case, attempt=0)
+        grant = await self._grant(case)
         if isinstance(grant, Verdict):
             return grant
         source = case.credentials["api_key"].source
@@ -71,19 +72,15 @@ class WatsonxProtocol(HttpProtocol):
         """The token, in the place of the key; nothing where there is no key."""
         if "api_key" not in case.credentials:
             return ()
-        grant = await self._grant(case, attempt=0)
+        grant = await self._grant(case)
         return grant if isinstance(grant, Verdict) else (tokens.bearer(grant),)
 
-    async def put(self, case: Case, question: Question) -> Exchange:
-        """Put a question, and once more with a new token where the first had expired."""
-        exchange = await HttpProtocol.put(self, case, question)
-        if not (question.request.secrets and _is_stale(exchange)):
-            return exchange
-        grant = await self._grant(case, attempt=1)
-        if isinstance(grant, Verdict):
-            return grant
-        renewed = replace(question.request, secrets=(tokens.bearer(grant),), attempt=1)
-        return await HttpProtocol.put(self, case, question._replace(request=renewed))
+    async def renewed(self, case: Case, question: Question, exchange: Exchange) -> Question | Verdict | None:
+        """The same question with a new token, where the first had expired."""
+        if not question.request.secrets or not tokens.is_refused(case, exchange, stale=_STALE_TOKEN):
+            return None
+        grant = await self._grant(case, refused=question.request.secrets[0].secret)
+        return grant if isinstance(grant, Verdict) else tokens.again(question, grant)
 
     def inspect(self, found: Any, case: Case, probe: Probe) -> Finding | None:
         """A withdrawn model stays in the list, with the day of its withdrawal."""
@@ -98,13 +95,19 @@ class WatsonxProtocol(HttpProtocol):
                     return Finding("model_withdrawn", Complaint(code="withdrawn", message=f"since {since}"))
         return None
 
-    async def _grant(self, case: Case, *, attempt: int) -> tokens.Grant | Verdict:
+    async def _grant(self, case: Case, *, refused: Secret | None = None) -> Grant | Verdict:
         """A token for the key; asked for once in a run, and once more where it had expired."""
         probe = case.target.kind.probes.get("credential", _IAM_PROBE)
         url = probe.path if probe.path.startswith(("https://", "http://")) else IAM_URL
-        form = (("grant_type", _GRANT), ("apikey", case.credentials["api_key"]))
-        request = Request("POST", url, case.target.timeout, form=form, attempt=attempt)
-        return await tokens.exchange(case, Question(probe, request), rules=IAM_RULES, source="IAM")
+        key = case.credentials["api_key"]
+        form = (("grant_type", _GRANT), ("apikey", key))
+
+        async def exchange(case: Case) -> Grant | Verdict:
+            attempt = 0 if refused is None else 1
+            request = Request("POST", url, case.target.timeout, form=form, attempt=attempt)
+            return await tokens.exchange(case, Question(probe, request), rules=IAM_RULES, source="IAM")
+
+        return await tokens.kept(case, (url, key), exchange, refused=refused)
 
 
 PROTOCOL = WatsonxProtocol(name="watsonx", rules=RULES, shapes=watsonx.SHAPES, wires=watsonx.WIRES)
@@ -118,10 +121,6 @@ def _nobody_pays(kind: ProviderKind) -> str:
         f"{kind.name} generates for a project or a space, and none is named; set {wanted}, or write "
         "project_id or space_id under the provider's credentials"
     )
-
-
-def _is_stale(exchange: Exchange) -> bool:
-    return isinstance(exchange, Answer) and complaint_of(exchange).code == _STALE_TOKEN
 
 
 def _has_come(day: Any, today: date) -> bool:

@@ -1,13 +1,23 @@
 """Verification of a server that nobody here wrote: llama.cpp with a tiny model, as a process
-of its own, probed by the installed command.
+of its own, probed by the installed command, and asked as applications ask.
 """
 
+import asyncio
 import json
+from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from support.directories import FORMS, Story, provider
 from support.gguf import write_tiny_model
 from support.llama import llama_server, loading_server
+from support.probing import target
+
+from reconciler.core.probe import Access
+from reconciler.core.prompt import Inputs, Prompt, prompt_of
+from reconciler.kinds import built_in
+from reconciler.protocols.client import open_client
+from reconciler.protocols.generation import Piece, Reply
 
 NAME = "tiny-llama"
 CANARY = "sk-canary-llama-5f3b9d71"
@@ -220,3 +230,70 @@ def test_many_models_at_one_server_are_each_told_apart(story, model):
         for number in range(10)
         for one, outcome in ((NAME, "ok"), (f"model-{number}", "model_mismatch"))
     }
+
+
+def asked(server, act, *, timeout=60.0, **parameters):
+    """What `act` makes of the server's model, as an application asks it."""
+    kind = built_in("openai-compatible")
+    model = replace(
+        target(NAME, kind, server.base_url, credentials="none", level="generate", timeout=timeout),
+        parameters=parameters,
+    )
+
+    async def run():
+        async with open_client(Access(environ={})) as client:
+            return await act(client, model)
+
+    return asyncio.run(run())
+
+
+def test_an_application_gets_a_reply_and_the_same_one_bit_by_bit(llama):
+    async def ask(client, model):
+        prompt = prompt_of({"system_prompt": "Be brief.", "query_prefix": "Question:"}, "What is 2+2?")
+        return await client.generate(model, prompt), [one async for one in client.stream(model, prompt)]
+
+    reply, pieces = asked(llama, ask, max_new_tokens=9, temperature=0.0, seed=7)
+    assert isinstance(reply, Reply), reply
+    assert all(isinstance(one, Piece) for one in pieces), pieces
+    assert len([one for one in pieces if one.text]) > 1
+    assert "".join(one.text for one in pieces) == reply.text
+    ends = [one.finish_reason for one in pieces if one.finish_reason]
+    assert ([reply.finish_reason], reply.model) == (ends, NAME)
+    counted = (pieces[-1].input_tokens, pieces[-1].output_tokens)
+    assert counted == (reply.input_tokens, reply.output_tokens) == (reply.input_tokens, 9)
+
+
+def test_an_application_that_stops_listening_stops_the_server(llama):
+    async def ask(client, model):
+        async with aclosing(client.stream(model, Prompt("Count!"))) as pieces:
+            first = await anext(pieces)
+        # The one slot is free again at once, though thousands of tokens were asked for.
+        return first, await client.generate(replace(model, parameters={"max_new_tokens": 1}), Prompt("ping"))
+
+    first, reply = asked(llama, ask, max_new_tokens=100_000, extra={"ignore_eos": True})
+    assert isinstance(first, Piece)
+    assert (type(reply), reply.output_tokens) == (Reply, 1)
+
+
+def test_what_the_server_refuses_of_an_application_is_named(llama):
+    async def ask(client, model):
+        return [
+            await client.generate(model, Prompt("x")),
+            *[one async for one in client.stream(model, Prompt("x"))],
+        ]
+
+    for verdict in asked(llama, ask, extra={"repeat_last_n": -7}):
+        assert (verdict.outcome, verdict.http_status) == ("probe_invalid", 400)
+        assert verdict.refused_parameters == ("extra.repeat_last_n",)
+
+
+def test_an_application_gets_an_embedding_for_each_text(model):
+    async def ask(client, case):
+        return await client.generate(
+            replace(case, mode="embedding"), Prompt(""), inputs=Inputs(texts=("one", "two", "one"))
+        )
+
+    with llama_server(model, NAME, embeddings=True) as server:
+        first, second, third = asked(server, ask).values
+    assert first == third != second
+    assert all(isinstance(number, float) for number in first)

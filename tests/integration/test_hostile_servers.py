@@ -13,8 +13,8 @@ import pytest
 from support.scripted import OK, Scripted, repeats, resets, says
 
 from reconciler.protocols.credentials import Secret
-from reconciler.protocols.exchange import Request, SecretHeader
-from reconciler.protocols.transport import LARGEST_BODY, open_transport
+from reconciler.protocols.exchange import LARGEST_BODY, Request, SecretHeader
+from reconciler.protocols.transport import open_transport
 
 KEY = SecretHeader("Authorization", "Bearer ", Secret("sk-canary-hostile", source="X"))
 TIMEOUT = 0.4

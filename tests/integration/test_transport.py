@@ -16,8 +16,8 @@ from support.providers import FakeProviders, key
 from reconciler.core.probe import Access
 from reconciler.errors import UsageError
 from reconciler.protocols.credentials import Secret
-from reconciler.protocols.exchange import Answer, Request, SecretHeader, Verdict
-from reconciler.protocols.transport import LARGEST_BODY, open_transport
+from reconciler.protocols.exchange import LARGEST_BODY, Answer, Request, SecretHeader, Verdict
+from reconciler.protocols.transport import open_transport
 from reconciler.service.unwaited import UnwaitedThreads
 from reconciler.service.verification import probe_all
 

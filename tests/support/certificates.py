@@ -1,5 +1,6 @@
 """A private certificate authority for servers on loopback, made anew by each test that needs one."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,8 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_certificates(folder: Path, *, name: str = "127.0.0.1") -> tuple[Path, Path, Path]:
-    """Write an authority's certificate, and a server's certificate and key; `name` is what the latter is for.
+def write_certificates(
+    folder: Path, *, name: str = "127.0.0.1", more_names: Iterable[str] = ()
+) -> tuple[Path, Path, Path]:
+    """Write an authority's certificate, and a server's certificate and key; the names are what the latter is
+    for.
 
     Returns the three files: `authority.pem`, `server.pem`, `server.key`.
     """
@@ -32,7 +36,9 @@ def write_certificates(folder: Path, *, name: str = "127.0.0.1") -> tuple[Path, 
     )
     server = (
         _certificate(server_name, authority_name, server_key)
-        .add_extension(x509.SubjectAlternativeName([_alternative(name)]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([_alternative(one) for one in (name, *more_names)]), critical=False
+        )
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key), critical=False
         )

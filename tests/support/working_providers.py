@@ -12,8 +12,11 @@ from support.providers import MODELS, Conversation, FakeProviders
 WRITTEN = "a-canary-that-the-model-wrote"
 # What the endpoints take besides the model; anything else is refused by name.
 TAKEN = {
-    "chat/completions": {"messages", "max_completion_tokens", "temperature", "top_p", "seed", "stop", "user"},
-    "completions": {"prompt", "max_tokens", "temperature", "logprobs"},
+    "chat/completions": {
+        *("messages", "max_completion_tokens", "temperature", "top_p", "seed", "stop", "user"),
+        *("stream", "stream_options"),
+    },
+    "completions": {"prompt", "max_tokens", "temperature", "logprobs", "stream", "stream_options"},
     "responses": {"input", "instructions", "max_output_tokens", "reasoning"},
     "embeddings": {"input", "dimensions"},
     "rerank": {"query", "documents"},
@@ -95,10 +98,25 @@ class _Work(Conversation):
             "images/generations": {"data": [{"b64_json": "x" * self.fake_picture}]},
             "moderations": {"results": [{"flagged": False}]},
         }
-        if path == "audio/speech":
+        if self.asked.get("stream"):
+            self._stream(path, named)
+        elif path == "audio/speech":
             self.reply(200, b"\xff\xfb\x90" * 100, {"Content-Type": "audio/mpeg"})
         else:
             self.reply(200, {"model": named, "usage": USAGE, **answers[path]})
+
+    def _stream(self, path, named):
+        """The same answer, a word at a time."""
+        pieces = [f"-{word}" if place else word for place, word in enumerate(WRITTEN.split("-"))]
+        chat = path == "chat/completions"
+        choices = [{"delta": {"content": one}} if chat else {"text": one} for one in pieces]
+        chunks = [{"model": named, "choices": [one]} for one in choices]
+        chunks[-1]["choices"][0]["finish_reason"] = "length" if chat else "stop"
+        if self.asked.get("stream_options", {}).get("include_usage"):
+            chunks.append({"model": named, "choices": [], "usage": USAGE})
+        events = [*map(json.dumps, chunks), "[DONE]"]
+        body = "".join(f"data: {event}\n\n" for event in events).encode()
+        self.reply(200, body, {"Content-Type": "text/event-stream"})
 
     # More than is ever read of an answer.
     fake_picture = 2 * 1024 * 1024

@@ -273,6 +273,7 @@ def test_a_file_is_sent_as_a_form_of_parts():
 
 MESSAGE = {"role": "assistant", "content": "ok"}
 USAGE = {"prompt_tokens": 8, "completion_tokens": 2}
+PICTURE = "https://x.example/1.png"
 
 
 def said(body, status=200, *, complete=True, kind="application/json"):
@@ -315,11 +316,14 @@ def chat(**choice):
             {"output": [], "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
             Reply("", None, "max_output_tokens"),
         ),
-        ("e", "embedding", {"data": [{"embedding": [0.1]}], "model": "e"}, Reply("", "e")),
-        ("r", "rerank", {"results": [{"index": 0, "relevance_score": 1}]}, Reply()),
-        ("r", "rerank", [{"index": 0, "score": 1}], Reply()),
-        ("m", "moderation", {"results": [{"flagged": False}], "model": "m"}, Reply("", "m")),
-        ("i", "image", {"data": [{"url": "https://x.example/1.png"}]}, Reply()),
+        ("e", "embedding", {"data": [{"embedding": [0.1]}], "model": "e"}, Reply("", "e", values=[[0.1]])),
+        ("r", "rerank", {"results": [{"index": 0, "relevance_score": 1}]}, Reply(values=[(0, 1.0)])),
+        ("r", "rerank", [{"index": 0, "score": 1}], Reply(values=[(0, 1.0)])),
+        (
+            *("m", "moderation", {"results": [{"flagged": False}], "model": "m"}),
+            Reply("", "m", values=[{"flagged": False}]),
+        ),
+        ("i", "image", {"data": [{"url": PICTURE}, {"b64_json": "iVB"}]}, Reply(values=[PICTURE, "iVB"])),
         ("whisper-1", "audio", {"text": ""}, Reply()),
     ],
 )
@@ -329,8 +333,8 @@ def test_an_answer_of_the_right_shape_is_a_reply(model_id, mode, body, reply):
 
 def test_files_are_answers_too():
     sound = said(b"\xff\xfb\x90", kind="audio/mpeg")
-    assert PROTOCOL.read(work("tts-1", "audio"), sound) == Reply()
-    assert PROTOCOL.read(work("tts-1", "audio"), replace(sound, complete=False)) == Reply()
+    assert PROTOCOL.read(work("tts-1", "audio"), sound) == Reply(values=sound.body)
+    assert PROTOCOL.read(work("tts-1", "audio"), replace(sound, complete=False)) == Reply(values=sound.body)
     picture = said(b'{"created": 1, "data": [{"b64_json": "iVBOR', complete=False)
     assert PROTOCOL.read(work("i", "image"), picture) == Reply()
 

@@ -512,12 +512,13 @@ VECTOR = [0.1, 0.2]
         ("gemini", "chat", GEMINI, Reply("pong", "gemini-2.5-pro", "STOP", 9, 3)),
         ("gemini", "chat", SPENT, Reply("", "gemini-2.5-pro", "MAX_TOKENS", 9, 16)),
         ("vertex", "chat", GEMINI, Reply("pong", "gemini-2.5-pro", "STOP", 9, 3)),
-        ("gemini", "embedding", {"embedding": {"values": VECTOR}}, Reply()),
+        ("gemini", "embedding", {"embedding": {"values": VECTOR}}, Reply(values=[VECTOR])),
+        ("gemini", "embedding", {"embeddings": [{"values": VECTOR}] * 2}, Reply(values=[VECTOR] * 2)),
         (
             "vertex",
             "embedding",
             {"predictions": [{"embeddings": {"values": VECTOR, "statistics": {"token_count": 1}}}]},
-            Reply(input_tokens=1),
+            Reply(input_tokens=1, values=[VECTOR]),
         ),
         ("watsonx", "chat", CHOSEN, Reply("pong", "granite-3-8b", "stop", 9, 3)),
         (
@@ -531,13 +532,13 @@ VECTOR = [0.1, 0.2]
             "watsonx",
             "embedding",
             {"model_id": "slate", "results": [{"embedding": VECTOR}], "input_token_count": 3},
-            Reply(model="slate", input_tokens=3),
+            Reply(model="slate", input_tokens=3, values=[VECTOR]),
         ),
         (
             "watsonx",
             "rerank",
             {"model_id": "ms", "results": [{"index": 0, "score": -2.5}], "input_token_count": 3},
-            Reply(model="ms", input_tokens=3),
+            Reply(model="ms", input_tokens=3, values=[(0, -2.5)]),
         ),
         ("bedrock", "chat", CONVERSED, Reply("pong", None, "end_turn", 9, 3)),
         (
@@ -546,9 +547,12 @@ VECTOR = [0.1, 0.2]
             {"output": {"message": {"content": [REASONED]}}, "stopReason": "max_tokens"},
             Reply("", None, "max_tokens"),
         ),
-        ("bedrock", "embedding", {"embedding": VECTOR, "inputTextTokenCount": 2}, Reply(input_tokens=2)),
-        ("bedrock", "embedding", {"embeddings": [VECTOR], "response_type": "embeddings_floats"}, Reply()),
-        ("bedrock", "embedding", {"embeddings": {"float": [VECTOR]}}, Reply()),
+        (
+            *("bedrock", "embedding", {"embedding": VECTOR, "inputTextTokenCount": 2}),
+            Reply(input_tokens=2, values=[VECTOR]),
+        ),
+        ("bedrock", "embedding", {"embeddings": [VECTOR] * 2}, Reply(values=[VECTOR] * 2)),
+        ("bedrock", "embedding", {"embeddings": {"float": [VECTOR]}}, Reply(values=[VECTOR])),
         ("cohere", "chat", COHERE, Reply("pong", None, "COMPLETE", 9, 3)),
         (
             "cohere",
@@ -566,9 +570,9 @@ VECTOR = [0.1, 0.2]
             "cohere",
             "embedding",
             {"embeddings": {"float": [VECTOR]}, "meta": {"billed_units": {"input_tokens": 2}}},
-            Reply(input_tokens=2),
+            Reply(input_tokens=2, values=[VECTOR]),
         ),
-        ("cohere", "rerank", {"results": [{"index": 0, "relevance_score": 0.9}]}, Reply()),
+        ("cohere", "rerank", {"results": [{"index": 0, "relevance_score": 0.9}]}, Reply(values=[(0, 0.9)])),
         ("ollama", "chat", OLLAMA, Reply("pong", "llama3", "stop", 9, 3)),
         (
             "ollama",
@@ -586,7 +590,7 @@ VECTOR = [0.1, 0.2]
             "ollama",
             "embedding",
             {"model": "nomic", "embeddings": [VECTOR], "prompt_eval_count": 2},
-            Reply(model="nomic", input_tokens=2),
+            Reply(model="nomic", input_tokens=2, values=[VECTOR]),
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """Anthropic's messages: the system prompt stands beside them, and the room for an answer has to be named. The
-same messages are understood on Vertex AI, where the path names the model.
+same messages are understood on Vertex AI, where the path names the model. Streams are those of Anthropic's
+page "Streaming messages", and of Vertex AI's `streamRawPredict`.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from typing import Any
 
 from reconciler.core.provider_kind import Endpoint
 from reconciler.protocols.exchange import Answer
-from reconciler.protocols.generation import Call, Reply, Shape, Work
+from reconciler.protocols.generation import Call, Event, Piece, Reply, Shape, Streaming, Work
 from reconciler.protocols.shapes.answers import call, count_at
 from reconciler.protocols.shapes.places import found_at, joined_texts, model_in, text_at
+from reconciler.protocols.shapes.streams import ask_plainly, at_another_path
 
 # For an application that names no limit, where the API wants one: every model of theirs takes it.
 MOST_TOKENS = 4096
@@ -52,12 +54,44 @@ def read(answer: Answer, endpoint: Endpoint) -> Reply | None:
     )
 
 
+def ask_on_vertex(call: Call, work: Work) -> Call | None:
+    """The same message, to be answered bit by bit at a path of its own."""
+    there = at_another_path(call, ":rawPredict", ":streamRawPredict")
+    return there and ask_plainly(there, work)
+
+
+def read_event(event: Event, endpoint: Endpoint) -> Piece | None:
+    """An event: the model comes first, why it ended and what it cost last; a ping says nothing."""
+    document = event.document
+    match text_at(document, "type"):
+        case "message_start":
+            message = found_at(document, "message")
+            return Piece(
+                model=model_in(message, endpoint), input_tokens=count_at(message, "usage.input_tokens")
+            )
+        case "content_block_delta":
+            # What it thinks has another name there.
+            return Piece(text_at(document, "delta.text") or "")
+        case "message_delta":
+            reason = text_at(document, "delta.stop_reason")
+            return Piece(finish_reason=reason, output_tokens=count_at(document, "usage.output_tokens"))
+        case "content_block_start" | "content_block_stop" | "message_stop":
+            return Piece()
+        case _:
+            return None
+
+
+def is_last(event: Event) -> bool:
+    """Whether a message has ended with this event."""
+    return text_at(event.document, "type") == "message_stop"
+
+
 def _message(work: Work) -> dict[str, Any]:
     body = {"max_tokens": MOST_TOKENS, **work.wired.fields}
     body["messages"] = [{"role": "user", "content": work.prompt.user}]
     return {**body, "system": work.prompt.system} if work.prompt.system else body
 
 
-MESSAGES = Shape(compose, read)
-MESSAGES_ON_VERTEX = Shape(compose_for_vertex, read)
+MESSAGES = Shape(compose, read, Streaming("sse", ask_plainly, read_event, is_last))
+MESSAGES_ON_VERTEX = Shape(compose_for_vertex, read, Streaming("sse", ask_on_vertex, read_event, is_last))
 SHAPES = {"chat": MESSAGES, "completion": MESSAGES}

@@ -1,5 +1,6 @@
 """Google's requests: contents made of parts, and a `generationConfig` beside them. Gemini and Vertex AI share
-the one that generates, and differ in how they embed.
+the one that generates, and differ in how they embed. Streams are those of `streamGenerateContent` with
+`alt=sse` in the API references of both: whole answers, each with a part of the text.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 from reconciler.core.provider_kind import Endpoint
 from reconciler.protocols.exchange import Answer
-from reconciler.protocols.generation import Call, Reply, Shape, Work
+from reconciler.protocols.generation import Call, Event, Piece, Reply, Shape, Streaming, Work
 from reconciler.protocols.shapes import anthropic
 from reconciler.protocols.shapes.answers import call, count_at
 from reconciler.protocols.shapes.formats import format_of
@@ -20,6 +21,7 @@ from reconciler.protocols.shapes.places import (
     model_in,
     text_at,
 )
+from reconciler.protocols.shapes.streams import at_another_path, never
 
 _CONFIG = "generationConfig"
 _MODEL = "modelVersion"
@@ -71,33 +73,69 @@ def read(answer: Answer, endpoint: Endpoint) -> Reply | None:
     )
 
 
+def ask(call: Call, work: Work) -> Call | None:
+    """The same request at the path for answers that come bit by bit, as events."""
+    del work
+    there = at_another_path(call, ":generateContent", ":streamGenerateContent")
+    return there and there._replace(query={**there.query, "alt": "sse"})
+
+
+def read_event(event: Event, endpoint: Endpoint) -> Piece | None:
+    """A part of the first candidate; a question that is blocked has none."""
+    document = event.document
+    if not isinstance(document, Mapping):
+        return None
+    candidate = found_at(document, "candidates.0")
+    return Piece(
+        joined_texts(found_at(candidate, "content.parts")),
+        model_in(document, endpoint, _MODEL),
+        text_at(candidate, "finishReason") or text_at(document, "promptFeedback.blockReason"),
+        count_at(document, "usageMetadata.promptTokenCount"),
+        _answered_tokens(document),
+    )
+
+
 def compose_embedding(work: Work) -> Call:
-    """A text to embed at Gemini."""
-    body = {**work.wired.extra, "content": {"parts": [{"text": work.prompt.user}]}}
-    return call(work, body)
+    """A text to embed at Gemini; several have a path of their own."""
+    if len(work.texts) == 1:
+        return call(work, {**work.wired.extra, "content": _content(work.texts[0])})
+    shared = {**work.wired.extra, "model": f"models/{work.model_id}"}
+    requests = [{**shared, "content": _content(text)} for text in work.texts]
+    single = call(work, {"requests": requests})
+    return at_another_path(single, ":embedContent", ":batchEmbedContents") or single
 
 
 def read_embedding(answer: Answer, endpoint: Endpoint) -> Reply | None:
-    """Gemini's one embedding, which names no model."""
+    """Gemini's embeddings, which name no model."""
     document = answer.document
-    if not is_vector(found_at(document, "embedding.values")):
+    several = found_at(document, "embeddings")
+    found = several if isinstance(several, list) else [found_at(document, "embedding")]
+    vectors = [found_at(one, "values") for one in found]
+    if not vectors or not all(map(is_vector, vectors)):
         return None
-    return Reply(model=model_in(document, endpoint, _MODEL))
+    return Reply(model=model_in(document, endpoint, _MODEL), values=vectors)
 
 
 def compose_prediction(work: Work) -> Call:
-    """A text to embed at Vertex AI, which is a prediction there."""
-    body = {**work.wired.extra, "instances": [{"content": work.prompt.user}]}
+    """Texts to embed at Vertex AI, each a prediction there."""
+    body = {**work.wired.extra, "instances": [{"content": text} for text in work.texts]}
     return call(work, body)
 
 
 def read_prediction(answer: Answer, endpoint: Endpoint) -> Reply | None:
-    """The first prediction's embedding."""
-    found = found_at(answer.document, "predictions.0.embeddings")
-    if not is_vector(found_at(found, "values")):
+    """The predictions' embeddings."""
+    predictions = found_at(answer.document, "predictions")
+    found = [found_at(one, "embeddings") for one in predictions] if isinstance(predictions, list) else []
+    vectors = [found_at(one, "values") for one in found]
+    if not vectors or not all(map(is_vector, vectors)):
         return None
-    tokens = count_at(found, "statistics.token_count")
-    return Reply(model=model_in(answer.document, endpoint, _MODEL), input_tokens=tokens)
+    counts = [count for one in found if (count := count_at(one, "statistics.token_count")) is not None]
+    model = model_in(answer.document, endpoint, _MODEL)
+    return Reply(model=model, input_tokens=sum(counts) if counts else None, values=vectors)
+
+
+def _content(text: str) -> dict[str, Any]:
+    return {"parts": [{"text": text}]}
 
 
 def _worded(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,7 +158,7 @@ def _answered_tokens(document: Any) -> int | None:
     return None if spoken is None and thought is None else (spoken or 0) + (thought or 0)
 
 
-GENERATE = Shape(compose, read)
+GENERATE = Shape(compose, read, Streaming("sse", ask, read_event, never))
 EMBED = Shape(compose_embedding, read_embedding)
 PREDICT = Shape(compose_prediction, read_prediction)
 SHAPES = {"chat": GENERATE, "completion": GENERATE, "embedding": EMBED}

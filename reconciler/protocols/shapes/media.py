@@ -5,13 +5,15 @@ generation parameters, so only what stands in `extra` is sent.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from reconciler.core.provider_kind import Endpoint
 from reconciler.core.wire import value_at
 from reconciler.protocols.exchange import Answer
-from reconciler.protocols.generation import Call, Reply, Work
-from reconciler.protocols.shapes.answers import call, first_of, reply
+from reconciler.protocols.generation import Call, File, Reply, Work
+from reconciler.protocols.shapes.answers import call, reply
 
+_SILENCE = "sound.wav"
 # A voice is mandatory; this one has been there from the first day. Another stands in `extra`.
 _VOICE = "alloy"
 _SOUNDS = ("audio/", "application/octet-stream", "video/")
@@ -33,8 +35,10 @@ def speech(work: Work) -> Call:
 
 
 def transcription(work: Work) -> Call:
-    """A moment of silence to be written down."""
-    return call(work, {**work.wired.extra, "model": work.model_id, "file": silence()})
+    """A recording to be written down: a moment of silence where none is given."""
+    given = work.inputs.sound
+    file = File(silence(), _SILENCE) if given is None else File(given, work.inputs.sound_name)
+    return call(work, {**work.wired.extra, "model": work.model_id, "file": file})
 
 
 def silence() -> bytes:
@@ -53,15 +57,17 @@ def read_image(answer: Answer, endpoint: Endpoint) -> Reply | None:
     """A picture or where it is; one that is too large to be read whole still begins like one."""
     if not answer.complete:
         return Reply() if answer.body.lstrip()[:1] == b"{" and b'"b64_json"' in answer.body else None
-    first = first_of(answer.document, "data")
-    return reply(answer, endpoint) if first and any(first.get(name) for name in _PICTURES) else None
+    items = value_at(answer.document, "data")
+    items = [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
+    pictures = [found for one in items for name in _PICTURES if (found := one.get(name))]
+    return reply(answer, endpoint)._replace(values=pictures) if pictures else None
 
 
 def read_speech(answer: Answer, endpoint: Endpoint) -> Reply | None:
     """Sound, whatever its format."""
     del endpoint
     is_sound = answer.headers.get("content-type", "").startswith(_SOUNDS)
-    return Reply() if is_sound and answer.body else None
+    return Reply(values=answer.body) if is_sound and answer.body else None
 
 
 def read_transcription(answer: Answer, endpoint: Endpoint) -> Reply | None:

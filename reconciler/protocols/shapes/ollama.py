@@ -1,4 +1,6 @@
-"""Ollama's own requests: options below one field, whole answers instead of streams."""
+"""Ollama's own requests: options below one field. Streams are documents, one a line, as its API document
+says: the last one is `done` and tells the counts.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,11 @@ from typing import Any
 
 from reconciler.core.provider_kind import Endpoint
 from reconciler.protocols.exchange import Answer
-from reconciler.protocols.generation import Call, Reply, Shape, Work
+from reconciler.protocols.generation import Call, Event, Piece, Reply, Shape, Streaming, Work
 from reconciler.protocols.shapes.answers import call, count_at
 from reconciler.protocols.shapes.formats import format_of, messages
 from reconciler.protocols.shapes.places import found_at, is_vector, model_in, text_at
+from reconciler.protocols.shapes.streams import ask_plainly
 
 WIRES = {
     "max_new_tokens": "options.num_predict",
@@ -39,8 +42,8 @@ def compose_completion(work: Work) -> Call:
 
 
 def compose_embedding(work: Work) -> Call:
-    """A text to embed."""
-    return _call(work, {**work.wired.extra, "input": work.prompt.user})
+    """Texts to embed."""
+    return _call(work, {**work.wired.extra, "input": work.text_or_texts})
 
 
 def read(answer: Answer, endpoint: Endpoint) -> Reply | None:
@@ -54,11 +57,40 @@ def read_completion(answer: Answer, endpoint: Endpoint) -> Reply | None:
 
 
 def read_embedding(answer: Answer, endpoint: Endpoint) -> Reply | None:
-    """The first embedding."""
+    """The embeddings."""
     document = answer.document
     if not is_vector(found_at(document, "embeddings.0")):
         return None
-    return Reply(model=model_in(document, endpoint), input_tokens=count_at(document, "prompt_eval_count"))
+    tokens = count_at(document, "prompt_eval_count")
+    return Reply(model=model_in(document, endpoint), input_tokens=tokens, values=document["embeddings"])
+
+
+def read_event(event: Event, endpoint: Endpoint) -> Piece | None:
+    """A line of a chat."""
+    return _piece(event, endpoint, "message.content")
+
+
+def read_completion_event(event: Event, endpoint: Endpoint) -> Piece | None:
+    """A line of a text."""
+    return _piece(event, endpoint, "response")
+
+
+def is_last(event: Event) -> bool:
+    """Whether a line is the last one."""
+    return found_at(event.document, "done") is True
+
+
+def _piece(event: Event, endpoint: Endpoint, place: str) -> Piece | None:
+    document = event.document
+    if not isinstance(document, Mapping):
+        return None
+    return Piece(
+        text_at(document, place) or "",
+        model_in(document, endpoint),
+        text_at(document, "done_reason"),
+        count_at(document, "prompt_eval_count"),
+        count_at(document, "eval_count"),
+    )
 
 
 def _call(work: Work, body: Mapping[str, Any]) -> Call:
@@ -89,7 +121,9 @@ def _worded(fields: Mapping[str, Any]) -> dict[str, Any]:
     return worded
 
 
-CHAT = Shape(compose, read)
-GENERATE = Shape(compose_completion, read_completion)
+CHAT = Shape(compose, read, Streaming("lines", ask_plainly, read_event, is_last))
+GENERATE = Shape(
+    compose_completion, read_completion, Streaming("lines", ask_plainly, read_completion_event, is_last)
+)
 EMBED = Shape(compose_embedding, read_embedding)
 SHAPES = {"chat": CHAT, "completion": GENERATE, "embedding": EMBED}

@@ -11,7 +11,7 @@ from reconciler.core.provider_kind import Endpoint
 from reconciler.core.wire import value_at
 from reconciler.protocols.exchange import Answer
 from reconciler.protocols.generation import Call, Reply, Shape, Work
-from reconciler.protocols.shapes import media, vectors
+from reconciler.protocols.shapes import media, streams, vectors
 from reconciler.protocols.shapes.answers import call, first_of, moved, reply, text_of
 from reconciler.protocols.shapes.formats import messages, typed
 
@@ -97,9 +97,9 @@ def _flat(chosen: Any) -> Any:
 
 
 SHAPES: Mapping[str, Shape] = {
-    "chat": Shape(chat, read_chat),
-    "completion": Shape(completion, read_completion),
-    "responses": Shape(responses, read_responses),
+    "chat": Shape(chat, read_chat, streams.CHAT),
+    "completion": Shape(completion, read_completion, streams.COMPLETION),
+    "responses": Shape(responses, read_responses, streams.RESPONSES),
     "embedding": Shape(vectors.embedding, vectors.read_embedding),
     "rerank": Shape(vectors.rerank, vectors.read_rerank),
     "moderation": Shape(vectors.moderation, vectors.read_moderation),

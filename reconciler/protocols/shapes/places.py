@@ -51,3 +51,17 @@ def joined_texts(parts: Any) -> str:
 def is_vector(found: Any) -> bool:
     """Whether something is an embedding."""
     return isinstance(found, list) and bool(found) and isinstance(found[0], int | float)
+
+
+def ranked(results: list[Any]) -> list[tuple[int, float]]:
+    """The numbers of ranked documents with their scores, the best first.
+
+    >>> ranked([{"index": 0, "score": 0.1}, {"index": 1, "relevance_score": 0.9}])
+    [(1, 0.9), (0, 0.1)]
+    """
+    pairs = [
+        (one["index"], float(one.get("relevance_score", one.get("score", 0.0)) or 0.0))
+        for one in results
+        if isinstance(one, Mapping) and isinstance(one.get("index"), int)
+    ]
+    return sorted(pairs, key=lambda pair: -pair[1])

@@ -1,5 +1,7 @@
 """The requests of watsonx.ai. Every body says which project or space pays. Text chat and text generation name
 the same parameters differently, and a kind's table may have been written for the other of the two.
+Streams are those of `text/chat_stream` and `text/generation_stream` in IBM's API reference, which end where
+the connection does.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ from typing import Any
 
 from reconciler.core.provider_kind import Endpoint
 from reconciler.protocols.exchange import Answer
-from reconciler.protocols.generation import Call, Reply, Shape, Work
-from reconciler.protocols.shapes import openai
+from reconciler.protocols.generation import Call, Event, Piece, Reply, Shape, Streaming, Work
+from reconciler.protocols.shapes import openai, streams
 from reconciler.protocols.shapes.answers import call, count_at, moved
 from reconciler.protocols.shapes.formats import messages, typed
-from reconciler.protocols.shapes.places import found_at, is_vector, model_in, text_at
+from reconciler.protocols.shapes.places import found_at, is_vector, model_in, ranked, text_at
 
 _MODEL = "model_id"
+_GOES_ON = "not_finished"
 # The first that is there pays.
 PAYERS = ("project_id", "space_id")
 _NOTHING: Mapping[str, str] = {}
@@ -93,26 +96,64 @@ def read_generation(answer: Answer, endpoint: Endpoint) -> Reply | None:
     )
 
 
+def ask_chat(call: Call, work: Work) -> Call | None:
+    """The same chat, to be answered bit by bit at a path of its own."""
+    del work
+    return streams.at_another_path(call, "/text/chat", "/text/chat_stream")
+
+
+def ask_generation(call: Call, work: Work) -> Call | None:
+    """The same text, to be gone on with bit by bit at a path of its own."""
+    del work
+    return streams.at_another_path(call, "/text/generation", "/text/generation_stream")
+
+
+def read_chat_event(event: Event, endpoint: Endpoint) -> Piece | None:
+    """A chunk of a chat."""
+    piece = streams.read_chat(event, endpoint)
+    return piece and piece._replace(model=model_in(event.document, endpoint, _MODEL))
+
+
+def read_generation_event(event: Event, endpoint: Endpoint) -> Piece | None:
+    """A chunk of a text; each says why it ends, if only that it does not."""
+    result = found_at(event.document, "results.0")
+    if not isinstance(result, Mapping):
+        return None
+    reason = text_at(result, "stop_reason") or ""
+    return Piece(
+        text_at(result, "generated_text") or "",
+        model_in(event.document, endpoint, _MODEL),
+        None if reason.lower() == _GOES_ON else reason or None,
+        # Chunks that do not know it say that it was nothing.
+        count_at(result, "input_token_count") or None,
+        count_at(result, "generated_token_count"),
+    )
+
+
 def compose_embedding(work: Work) -> Call:
-    """A text to embed."""
-    return _call(work, {**work.wired.extra, "inputs": [work.prompt.user]})
+    """Texts to embed."""
+    return _call(work, {**work.wired.extra, "inputs": list(work.texts)})
 
 
 def read_embedding(answer: Answer, endpoint: Endpoint) -> Reply | None:
-    """The first embedding."""
-    return _counted(answer, endpoint, is_good=is_vector(found_at(answer.document, "results.0.embedding")))
+    """The embeddings."""
+    results = found_at(answer.document, "results")
+    vectors = [found_at(one, "embedding") for one in results] if isinstance(results, list) else []
+    is_good = bool(vectors) and all(map(is_vector, vectors))
+    return _counted(answer, endpoint, vectors) if is_good else None
 
 
 def compose_ranking(work: Work) -> Call:
-    """A query, with itself for the only text to rank."""
-    asked = {"query": work.prompt.user, "inputs": [{"text": work.prompt.user}]}
+    """A query and texts to rank; itself for the only one where there are none."""
+    asked = {"query": work.prompt.user, "inputs": [{"text": text} for text in work.texts]}
     return _call(work, {**work.wired.extra, **asked})
 
 
 def read_ranking(answer: Answer, endpoint: Endpoint) -> Reply | None:
-    """A score for the text."""
-    score = found_at(answer.document, "results.0.score")
-    return _counted(answer, endpoint, is_good=isinstance(score, int | float))
+    """A score for each text."""
+    results = found_at(answer.document, "results")
+    is_good = isinstance(found_at(results, "0.score"), int | float)
+    return _counted(answer, endpoint, ranked(results)) if is_good else None
 
 
 def _call(work: Work, body: Mapping[str, Any], renamed: Mapping[str, str] = _NOTHING) -> Call:
@@ -121,10 +162,10 @@ def _call(work: Work, body: Mapping[str, Any], renamed: Mapping[str, str] = _NOT
     return call(work, whole, renamed=renamed)
 
 
-def _counted(answer: Answer, endpoint: Endpoint, *, is_good: bool) -> Reply | None:
+def _counted(answer: Answer, endpoint: Endpoint, values: Any) -> Reply:
     document = answer.document
     tokens = count_at(document, "input_token_count")
-    return Reply(model=model_in(document, endpoint, _MODEL), input_tokens=tokens) if is_good else None
+    return Reply(model=model_in(document, endpoint, _MODEL), input_tokens=tokens, values=values)
 
 
 def _returned(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,8 +176,12 @@ def _returned(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "top_n_tokens": likeliest} if is_count else told
 
 
-CHAT = Shape(compose_chat, read_chat)
-GENERATION = Shape(compose_generation, read_generation)
+CHAT = Shape(compose_chat, read_chat, Streaming("sse", ask_chat, read_chat_event, streams.is_done))
+GENERATION = Shape(
+    compose_generation,
+    read_generation,
+    Streaming("sse", ask_generation, read_generation_event, streams.is_done),
+)
 SHAPES = {
     "chat": CHAT,
     "completion": GENERATION,
