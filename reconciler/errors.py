@@ -7,7 +7,7 @@
     ├── SchemaError                the tables are missing, older or newer         1
     ├── EmbeddedServerError        the private PostgreSQL cannot run              1
     ├── NotFoundError              the registry has no such entity                1
-    ├── RegistrationError          what is to be stored cannot be stored          1
+    ├── RegistrationError          what is to be stored cannot be stored          1   .problems
     │   └── OwnershipError         files own it, and only they may change it      3   .source .file .line
     ├── ParameterValidationError   values that the provider does not take         1   .problems
     ├── StatusError                not active, or may not be switched             1
@@ -107,9 +107,16 @@ class NotFoundError(ProviderConfigError):
 
 
 class RegistrationError(ProviderConfigError):
-    """What is to be stored cannot be stored: an unknown kind, another provider's template, a pasted key."""
+    """What is to be stored cannot be stored: an unknown kind, another provider's template, a pasted key.
+
+    ``problems`` holds one sentence for each thing that is wrong; empty where the message says it all.
+    """
 
     code = "registration"
+
+    def __init__(self, message: str, *, problems: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(message, **more)
+        self.problems = tuple(problems)
 
 
 class OwnershipError(RegistrationError):

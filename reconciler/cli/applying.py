@@ -15,7 +15,7 @@ from reconciler.report import json, markdown, results_text
 
 if TYPE_CHECKING:
     from reconciler.core.outcome import Result
-    from reconciler.wiring import Registry
+    from reconciler.wiring import Verbs
 
 # An apply's log names what it did; past these the plan and the history have the rest.
 MOST_CHANGES = 200
@@ -102,7 +102,7 @@ def _answer_refused(error: RefusedError, output: streams.Format, loading: float)
     return status.of_error(error)
 
 
-def _verified(registry: Registry, done: Applied) -> tuple[Applied, ProviderConfigError | None]:
+def _verified(registry: Verbs, done: Applied) -> tuple[Applied, ProviderConfigError | None]:
     """Verify what the apply touched. It is applied whatever happens here, so nothing is raised."""
     began, counter = time.monotonic(), progress.Progress()
     results: tuple[Result, ...] = ()

@@ -15,7 +15,7 @@ from reconciler.report import text
 
 if TYPE_CHECKING:
     from reconciler.settings import Settings
-    from reconciler.wiring import Registry
+    from reconciler.wiring import Verbs
 
 
 def settings(
@@ -31,11 +31,11 @@ def settings(
 
 
 @contextmanager
-def registry(chosen: Settings, *, write: bool) -> Iterator[Registry]:
+def registry(chosen: Settings, *, write: bool) -> Iterator[Verbs]:
     """The registry, open; what opening it has to tell goes to the story."""
     from reconciler import wiring
 
-    with wiring.open_registry(chosen, say=streams.say, write=write) as opened:
+    with wiring.open_verbs(chosen, say=streams.say, write=write) as opened:
         yield opened
 
 

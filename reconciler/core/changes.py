@@ -8,8 +8,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from reconciler.core.address import Address
 from reconciler.core.state import Desired, Observed
 
-# files: the files ask for it; drift: the database was changed behind our back; both: each moved away.
-Cause = Literal["files", "drift", "both"]
+# files: the files ask for it; drift: the database was changed behind our back; both: each moved away;
+# code: a program asked for it, and never a plan of files.
+Cause = Literal["files", "drift", "both", "code"]
 Action = Literal["create", "update", "activate", "deactivate", "adopt"]
 ACTIONS: tuple[Action, ...] = ("create", "update", "activate", "deactivate", "adopt")
 

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.core.address import Address
 from reconciler.core.health import Health
 from reconciler.core.outcome import Outcome, Status
+from reconciler.core.overrides import LiveOverride, ShownOverride
 from reconciler.core.provider_kind import ProbeLevel
 from reconciler.core.state import Hold, Spec
 
@@ -21,18 +22,19 @@ class ListedModel:
     Attributes:
         address: Its address.
         kind: Its provider's kind, empty where nobody registered the provider.
-        is_active: Whether it is usable: its own activity and its provider's.
+        is_active: Whether it is usable: its own activity, or an override's, and its provider's.
         hold: Why it is not active though it should be, or nothing.
         status: What verification says.
         last_verified: When it last answered well.
-        parameters: The parameter set's name and values, `name` first.
-        prompt_template: The template's name, if it has one.
+        parameters: The parameter set's name and values, `name` first, with an override's values.
+        prompt_template: The template's name, if it has one, or an override's.
         managed_by: The source that owns it, `None` where nobody does.
         labels: Its labels.
         mode: What it is for: chat, embedding, …
         outcome: The last outcome; `None` before the first probe.
         failures: Definitive failures in a row.
         checked_at: When the last result was recorded.
+        override: What is held away from the stored values now.
     """
 
     address: Address
@@ -49,6 +51,7 @@ class ListedModel:
     outcome: Outcome | None = None
     failures: int = 0
     checked_at: datetime | None = None
+    override: LiveOverride | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class ShownEntity:
         address: Its address.
         spec: What the database holds of it.
         is_active: Its own `is_active`.
-        usable: For a model: its own activity and its provider's; else the same as `is_active`.
+        usable: For a model: its own activity, or an override's, and its provider's; else as `is_active`.
         hold: A model's hold.
         managed_by: The source that owns it.
         file: Where its source said so last.
@@ -76,6 +79,7 @@ class ShownEntity:
         failures: For a model, definitive failures in a row.
         next_due: For a model, when it is to be probed again; `None` for at once.
         health: For a model, and for a provider over all of its models, health by window.
+        override: For a model, what is held away from the stored values now, beside them.
     """
 
     address: Address
@@ -98,6 +102,7 @@ class ShownEntity:
     failures: int | None = None
     next_due: datetime | None = None
     health: Mapping[str, Health] | None = None
+    override: ShownOverride | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +138,11 @@ class Event:
         actor: Who the caller claimed to be.
         application: The connection's application name.
         client: The client's network address, `None` on a local socket.
-        action: `insert`, `update` or `delete`.
+        action: `insert`, `update`, `delete`, `truncate`, `verify` for a change of status, or `override`.
         address: What was changed.
         before: The fields before, only those that changed for an update.
         after: The fields after, only those that changed for an update.
-        cause: Why a run did it: `files`, `drift` or `both`.
+        cause: Why a run did it: `files`, `drift` or `both`; or `code`, where a program did.
         reason: What a person gave as the reason.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.core.address import Address
 from reconciler.core.changes import ACTIONS, Change, Refusal
 from reconciler.core.outcome import Result
+from reconciler.core.overrides import ShownOverride
 from reconciler.core.problem import Problem
 from reconciler.core.state import Desired
 
@@ -50,6 +51,8 @@ class Plan:
         digest: sha256 over the source, the changes and the refusals: same input, same bytes.
         verification: What probing the changed models found before anything was written; `None` where
             nobody asked for that.
+        overrides: What is held away from the stored values when the plan is made, of the source's own models
+            first, then of others, by address. No part of the digest: it is nothing that a plan changes.
     """
 
     source: str
@@ -63,6 +66,7 @@ class Plan:
     bookkeeping: Bookkeeping = Bookkeeping()
     digest: str = ""
     verification: tuple[Result, ...] | None = None
+    overrides: tuple[ShownOverride, ...] = ()
 
     @property
     def summary(self) -> dict[str, int]:

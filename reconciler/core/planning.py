@@ -13,6 +13,8 @@ from reconciler.core.address import Address
 from reconciler.core.changes import Change, Create, Deactivate
 from reconciler.core.diff import Diff, diff
 from reconciler.core.options import PlanOptions
+from reconciler.core.overrides import Live
+from reconciler.core.overriding import beside
 from reconciler.core.plan import Bookkeeping, Plan, action_of
 from reconciler.core.policy import check_acknowledgements, refusals
 from reconciler.core.problem import Place
@@ -20,8 +22,10 @@ from reconciler.core.references import used_by_model
 from reconciler.core.state import Desired, DesiredState, RegistryState
 
 
-def make_plan(desired: DesiredState, registry: RegistryState, options: PlanOptions) -> Plan:
-    """What `apply` would do with these files on this database.
+def make_plan(
+    desired: DesiredState, registry: RegistryState, options: PlanOptions, live: Live | None = None
+) -> Plan:
+    """What `apply` would do with these files on this database, beside the overrides that are `live`.
 
     Raises:
         UsageError: An acknowledgement names no safety rule.
@@ -47,11 +51,12 @@ def make_plan(desired: DesiredState, registry: RegistryState, options: PlanOptio
         problems=desired.problems,
         used_by=_used_by(changes, registry),
         bookkeeping=Bookkeeping(found.noted, found.retired, found.forgotten),
+        overrides=beside(live, changes, registry, ours=(registry.applied, desired.entities)),
     )
     return replace(plan, digest=plan_digest(plan))
 
 
-def make_drift(registry: RegistryState, *, source: str) -> Plan:
+def make_drift(registry: RegistryState, *, source: str, live: Live | None = None) -> Plan:
     """What would bring the database back to what was applied, whatever the files say by now."""
     wanted = {
         address: Desired(address, last.spec, last.active, Place(last.file, last.line, 1))
@@ -68,6 +73,7 @@ def make_drift(registry: RegistryState, *, source: str) -> Plan:
         refusals=(),
         problems=(),
         used_by=_used_by(found.changes, registry),
+        overrides=beside(live, found.changes, registry, ours=(registry.applied,)),
     )
     return replace(plan, digest=plan_digest(plan))
 

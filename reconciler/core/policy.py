@@ -62,7 +62,7 @@ def refusals(
         *_deactivations(leaving, registry),
         *_vanished_providers(leaving, desired, registry),
         *_protected(leaving, registry, accepted),
-        *_in_use(changes, leaving, registry.observed),
+        *in_use(changes, leaving, registry.observed),
     )
     return tuple(refusal for refusal in found if not refusal.accept or refusal.accept not in accepted)
 
@@ -72,7 +72,7 @@ def _conflicting(conflicts: Sequence[Conflict]) -> Iterable[Refusal]:
     if free:
         yield Refusal(
             "ownership",
-            f"{_some(free)} {_are(free)} in the database already and nobody manages "
+            f"{some(free)} {_are(free)} in the database already and nobody manages "
             f"{'it' if len(free) == 1 else 'them'}.",
             accept="--adopt",
             addresses=free,
@@ -82,7 +82,7 @@ def _conflicting(conflicts: Sequence[Conflict]) -> Iterable[Refusal]:
         if conflict.owner is not None:
             owners[conflict.owner].append(conflict.address)
     for owner, addresses in sorted(owners.items()):
-        message = f"{_some(addresses)} {_are(addresses)} managed by the source '{owner}'."
+        message = f"{some(addresses)} {_are(addresses)} managed by the source '{owner}'."
         yield Refusal("ownership", message, addresses=tuple(addresses))
 
 
@@ -181,7 +181,7 @@ def _protected(
             accept = remaining[0] if len(remaining) == 1 else Address("provider", name)
             yield Refusal(
                 "protected",
-                f"{_some(remaining)} would be deactivated and provider:{name} is protected.",
+                f"{some(remaining)} would be deactivated and provider:{name} is protected.",
                 accept=f"protected={accept}",
                 addresses=tuple(remaining),
             )
@@ -191,7 +191,7 @@ def _is_protected(applied: Applied | None) -> bool:
     return applied is not None and bool(applied.spec.get("protected"))
 
 
-def _in_use(
+def in_use(
     changes: Sequence[Change], leaving: Sequence[Deactivate], observed: Mapping[Address, Observed]
 ) -> Iterable[Refusal]:
     """Sets and templates that would go while a model of any owner would still use them."""
@@ -203,7 +203,7 @@ def _in_use(
         if used in going:
             users.setdefault(used, []).append(model)
     for address, models in sorted(users.items()):
-        message = f"{address} would be deactivated and {_some(models)} still {_use(models)} it."
+        message = f"{address} would be deactivated and {some(models)} still {_use(models)} it."
         yield Refusal("in-use", message, addresses=(address, *sorted(models)))
 
 
@@ -230,7 +230,7 @@ def _afterwards(change: Change) -> Desired | None:
             return change.desired
 
 
-def _some(addresses: Sequence[Address], *, shown: int = 3) -> str:
+def some(addresses: Sequence[Address], *, shown: int = 3) -> str:
     """The first few addresses, and how many more there are."""
     names = ", ".join(str(address) for address in sorted(addresses)[:shown])
     more = len(addresses) - shown

@@ -4,10 +4,12 @@ model. The tables are data (`reconciler.kinds`); what they mean is here, and now
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeGuard, assert_never, get_args
 
 from reconciler.core.problem import Severity
@@ -87,6 +89,55 @@ def check(kind: ProviderKind, *, model_id: str, mode: str, parameters: Spec) -> 
     for cross in view.cross:
         findings.extend(_cross_findings(view, cross, taken))
     return tuple(sorted(findings, key=lambda finding: _ORDER[finding.field]))
+
+
+def plain_ranges(kind: ProviderKind) -> Mapping[str, tuple[float, float]]:
+    """The least and the greatest number by field, of fields that nothing else is to be said of.
+
+    A set whose parameters are all numbers within these ranges suits every model of the kind; of any other one
+    only `check` knows. For many sets, of which most are well.
+
+    >>> plain_ranges(ProviderKind("acme", "openai", parameters={"top_p": ParameterRule(maximum=1.0)}))
+    {'top_p': (-inf, 1.0)}
+    """
+    general = _EVERYTHING if kind.parameters is None else kind.parameters
+    tables = [general, *({**general, **variant.parameters} for variant in kind.variants)]
+    cross = chain(kind.rules, *(variant.rules for variant in kind.variants))
+    special = {name for rule in cross for name in _needed_by(rule)}
+    return {
+        name: _narrowest([table[name] for table in tables])
+        for name in general
+        if name not in special and all(table[name].supported and not table[name].choices for table in tables)
+    }
+
+
+def _narrowest(several: Iterable[ParameterRule]) -> tuple[float, float]:
+    ends = [_ends(rule) for rule in several]
+    return max(low for low, _ in ends), min(high for _, high in ends)
+
+
+def _ends(rule: ParameterRule) -> tuple[float, float]:
+    low = -math.inf if rule.minimum is None else rule.minimum
+    high = math.inf if rule.maximum is None else rule.maximum
+    return (
+        math.nextafter(low, math.inf) if rule.exclusive_minimum else low,
+        math.nextafter(high, -math.inf) if rule.exclusive_maximum else high,
+    )
+
+
+def _needed_by(rule: CrossRule) -> Collection[str]:
+    """Fields of which one at least is set wherever the rule says anything."""
+    if rule.when:
+        return rule.when.keys()
+    match rule.rule:
+        case "not-together" | "ordered":
+            return rule.fields[:-1]
+        case "requires":
+            return rule.fields[:1]
+        case "no-effect":
+            return rule.fields
+        case _:
+            assert_never(rule.rule)
 
 
 def variant_of(kind: ProviderKind, model_id: str, mode: str) -> Variant | None:

@@ -16,16 +16,13 @@ from reconciler.core.planning import make_plan, touched
 from reconciler.core.state import DesiredState
 from reconciler.engine.plan import plan
 from reconciler.errors import ConflictError, ProviderConfigError, RefusedError, StoreUnavailableError
-from reconciler.store import bulk, lock, observe, record
+from reconciler.store import bulk, lock, observe, overrides, record
+from reconciler.store.bulk import nowhere
 from reconciler.store.record import RunContext
 from reconciler.store.session import Connection, StaleReadError, translated
 
 # A hand edit in between is rare; one that keeps happening is a person or a program working against us.
 ATTEMPTS = 3
-
-
-def nowhere(_point: str) -> None:
-    """The checkpoint of ordinary runs: nothing happens there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +90,15 @@ def apply_confirmed(
 def _attempts(
     connection: Connection, desired: DesiredState, options: PlanOptions, settings: ApplySettings
 ) -> Applied:
+    def attempt() -> Applied:
+        return _attempt(connection, desired, options, settings)
+
     for _ in range(ATTEMPTS - 1):
         try:
-            return _attempt(connection, desired, options, settings)
+            return lock.patiently(attempt, lock_timeout=settings.lock_timeout)
         except StaleReadError:
             settings.at("again")
-    return _attempt(connection, desired, options, settings)
+    return lock.patiently(attempt, lock_timeout=settings.lock_timeout)
 
 
 def _attempt(
@@ -112,7 +112,7 @@ def _attempt(
     ):
         settings.at("after-lock")
         state = observe.read_state(connection, options.source)
-        found = make_plan(desired, state, options)
+        found = make_plan(desired, state, options, overrides.read_live(connection))
         guard(found, approved=settings.approved)
         planned = perf_counter()
         settings.at("after-read")

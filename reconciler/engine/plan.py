@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from reconciler.core import collector
 from reconciler.core.options import PlanOptions
+from reconciler.core.overrides import Live
 from reconciler.core.plan import Plan
 from reconciler.core.planning import make_drift, make_plan
 from reconciler.core.state import DesiredState, RegistryState
 from reconciler.errors import UsageError
-from reconciler.store import migrate, observe
+from reconciler.store import migrate, observe, overrides
 from reconciler.store.session import Connection, translated
 
 
@@ -20,7 +21,8 @@ def plan(connection: Connection, desired: DesiredState, options: PlanOptions) ->
         UsageError: An acknowledgement names no safety rule.
     """
     with collector.paused():
-        return make_plan(desired, _state(connection, options.source), options)
+        state, live = _state(connection, options.source)
+        return make_plan(desired, state, options, live)
 
 
 def drift(connection: Connection, source: str) -> Plan:
@@ -30,10 +32,10 @@ def drift(connection: Connection, source: str) -> Plan:
         UsageError: Nothing was ever applied under that name: a misspelt name must not look like no drift.
     """
     with collector.paused():
-        state = _state(connection, source)
+        state, live = _state(connection, source)
         if state.record.identity is None:
             raise no_such_source(source)
-        return make_drift(state, source=source)
+        return make_drift(state, source=source, live=live)
 
 
 def no_such_source(source: str) -> UsageError:
@@ -45,8 +47,11 @@ def no_such_source(source: str) -> UsageError:
     )
 
 
-def _state(connection: Connection, source: str) -> RegistryState:
+def _state(connection: Connection, source: str) -> tuple[RegistryState, Live | None]:
+    """What the database holds, and what is held away from it, both of one moment."""
     with translated(), observe.snapshot(connection):
         found = migrate.revision(connection)
         migrate.check_current(found)
-        return observe.EMPTY if found is None else observe.read_state(connection, source)
+        if found is None:
+            return observe.EMPTY, None
+        return observe.read_state(connection, source), overrides.read_live(connection)

@@ -14,6 +14,7 @@ from reconciler.core.changes import Change
 from reconciler.core.health import Health
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.outcome import Result
+from reconciler.core.overrides import LiveOverride, ShownOverride
 from reconciler.core.plan import Applied, Plan, action_of
 from reconciler.core.problem import Problem, has_errors
 from reconciler.core.rehearsal import PlannedProbe, totals
@@ -107,10 +108,29 @@ def _plan(found: Plan) -> dict[str, Any]:
         "problems": [problem(one) for one in found.problems],
         "refusals": refusals,
         "digest": found.digest,
+        "overrides": [shown_override(one) for one in found.overrides],
     }
     if found.verification is None:
         return fields
     return {**fields, "verification": [result(one) for one in found.verification]}
+
+
+def override(one: LiveOverride) -> dict[str, Any]:
+    """One override: what is held of which model, until when, why and by whom."""
+    return {
+        "address": str(one.address),
+        "fields": shareable("fields", one.fields),
+        "until": moment(one.ends_at),
+        "reason": shareable("reason", one.reason),
+        "actor": one.actor,
+        "starts_at": moment(one.starts_at),
+    }
+
+
+def shown_override(one: ShownOverride) -> dict[str, Any]:
+    """The same with what is stored under it, and which of its fields a plan changes besides."""
+    changes = [presentable(change)._asdict() for change in one.changes]
+    return {**override(one), "changes": changes, "hidden": list(one.hidden)}
 
 
 def change(one: Change, used_by: int) -> dict[str, Any]:
@@ -212,6 +232,7 @@ def _model(model: ListedModel) -> dict[str, Any]:
         "outcome": model.outcome,
         "failures": model.failures,
         "checked_at": moment(model.checked_at),
+        "override": None if model.override is None else override(model.override),
     }
 
 
@@ -239,6 +260,7 @@ def entity(found: ShownEntity) -> str:
             "failures": found.failures,
             "next_due": moment(found.next_due),
             "health": None if found.health is None else _windows(found.health),
+            "override": None if found.override is None else shown_override(found.override),
         }
     )
 
@@ -266,7 +288,7 @@ def history(events: Iterable[Event], runs: Iterable[Run]) -> str:
 def _event(event: Event) -> dict[str, Any]:
     rows = {"before": event.before, "after": event.after}
     shown = {name: None if row is None else shareable_fields(row) for name, row in rows.items()}
-    return {**_fields(event), **shown}
+    return {**_fields(event), **shown, "reason": shareable("reason", event.reason)}
 
 
 def _fields(value: Event | Run) -> dict[str, Any]:

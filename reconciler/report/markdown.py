@@ -5,15 +5,18 @@ neither markup nor a mention; a comment has a largest size, so long answers are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.core.changes import Change, Create, Deactivate, Refusal
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.outcome import Result
+from reconciler.core.overrides import ShownOverride
 from reconciler.core.plan import Applied, Plan, action_of
 from reconciler.core.problem import Problem, has_errors
 from reconciler.core.rehearsal import PlannedProbe
+from reconciler.core.schema_secrets import shareable
 from reconciler.errors import ProviderConfigError, SourceError
-from reconciler.report import plan_text, registry_text, results_text, text
+from reconciler.report import override_text, plan_text, registry_text, results_text, text
 from reconciler.report.escape import cell, code_span, fenced, prose
 from reconciler.report.layout import counted, moment, stages
 from reconciler.report.values import field_line, field_value
@@ -43,8 +46,9 @@ def plan(found: Plan, *, directory: str = "") -> str:
 def drift(found: Plan) -> str:
     """The answer of `drift`."""
     if plan_text.is_empty(found):
-        return plan_text.drift(found)
-    return _joined(_plan(found, title="Drift of"))
+        nothing = plan_text.drift(replace(found, overrides=()))
+        return _joined((nothing, *_overrides(found.overrides)))
+    return _joined(_plan(found, title=plan_text.DRIFT))
 
 
 def _plan(found: Plan, *, title: str = "Plan for", directory: str = "") -> Iterator[str]:
@@ -56,6 +60,7 @@ def _plan(found: Plan, *, title: str = "Plan for", directory: str = "") -> Itera
         yield f"**{plan_text.counts(found.summary)}**"
         yield from _refusals(found.refusals)
         yield from _changes(found)
+    yield from _overrides(found.overrides, plan_text.changer(title))
     if found.verification:
         yield from _verification(found.verification)
     yield from _problems(found.problems, directory)
@@ -78,6 +83,22 @@ def _change(change: Change, users: int) -> tuple[str, ...]:
     fields = "<br>".join(cell(line(field)) for field in change.fields)
     action = action_of(change) + _CAUSES[change.cause]
     return action, cell(str(change.address)) + used, fields, cell(plan_text.reason(change))
+
+
+def _overrides(found: Sequence[ShownOverride], changer: str = "the files") -> Iterator[str]:
+    if found:
+        yield f"#### Overrides ({len(found):,})"
+        rows = (_override(one, changer) for one in found)
+        yield _table(("Model", "Until", "Held", "Reason", "By"), rows)
+
+
+def _override(one: ShownOverride, changer: str) -> tuple[str, ...]:
+    fields = [cell(override_text.held(change)) for change in one.changes]
+    if hiding := override_text.hiding(one, changer):
+        fields.append(prose(hiding))
+    end = f"{override_text.until(one.ends_at)} ({override_text.remaining(one.ends_at, one.seen_at)})"
+    reason = prose(str(shareable("reason", one.reason)))
+    return cell(str(one.address)), end, "<br>".join(fields), reason, cell(one.actor or "")
 
 
 def _refusals(found: Sequence[Refusal]) -> Iterator[str]:
@@ -138,7 +159,14 @@ def _planned(one: PlannedProbe) -> tuple[str, ...]:
 def models(listed: Sequence[ListedModel]) -> str:
     """The answer of `list`."""
     headings = ("Model", "Active", "Status", "Last verified", "Parameters", "Template", "Managed by")
-    return _joined((_table(headings, map(_model, listed)),)) if listed else "No models."
+    if not registry_text.has_overrides(listed):
+        return _joined((_table(headings, map(_model, listed)),)) if listed else "No models."
+    rows = ((*_model(model), _held_until(model)) for model in listed)
+    return _joined((_table((*headings, "Override"), rows),))
+
+
+def _held_until(model: ListedModel) -> str:
+    return "" if model.override is None else override_text.end(model.override.ends_at, None)
 
 
 def _model(model: ListedModel) -> tuple[str, ...]:

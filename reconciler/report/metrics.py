@@ -26,11 +26,12 @@ class _Family(NamedTuple):
 def exposition(found: Measurements) -> str:
     """The whole text, in the same order for the same values; every family is a gauge.
 
-    A model has at most thirteen series, fewer where it was not probed, none once it has left the registry.
-    50,000 models have 650,000 series, some 60 MB at each reading: narrow the models down where that is too
-    many. `reconciler_model_status` has one series a model, of its status now, and not one for each status:
-    `count by (status) (reconciler_model_status)` and `reconciler_model_status{status="failing"}` are what
-    dashboards and alerts ask. Details of probes, labels and parameters are never told here.
+    A model has at most thirteen series, fewer where it was not probed, none once it has left the registry;
+    an override adds one while it is in force. 50,000 models have 650,000 series, some 60 MB at each reading:
+    narrow the models down where that is too many. `reconciler_model_status` has one series a model, of its
+    status now, and not one for each status: `count by (status) (reconciler_model_status)` and
+    `reconciler_model_status{status="failing"}` are what dashboards and alerts
+    ask. Details of probes, labels and parameters are never told here.
 
     >>> print(exposition(Measurements((), generation=7)), end="")
     # HELP reconciler_registry_generation Raised by every run that writes.
@@ -93,7 +94,7 @@ def _states(found: Measurements) -> Iterator[_Family]:
     )
     yield _Family(
         "reconciler_model_usable",
-        "Whether the model and its provider are active.",
+        "Whether the model and its provider are active, overrides counted.",
         ((name, int(model.is_active)) for model, name in named),
     )
     yield _Family(
@@ -105,6 +106,14 @@ def _states(found: Measurements) -> Iterator[_Family]:
         "reconciler_model_consecutive_failures",
         "Failures in a row that say that the model cannot be used.",
         ((name, model.failures) for model, name in named),
+    )
+    yield _Family(
+        "reconciler_override_until_seconds",
+        "When the override ends that is in force for the model.",
+        (
+            (name, None if model.override is None else _seconds(model.override.ends_at))
+            for model, name in named
+        ),
     )
 
 

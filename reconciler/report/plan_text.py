@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.changes import Change, Create, Deactivate, Refusal
 from reconciler.core.plan import Plan, action_of
 from reconciler.core.problem import Place
-from reconciler.report import text
+from reconciler.report import override_text, text
 from reconciler.report.escape import printable
 from reconciler.report.layout import PLAIN, Colour, Style, counted
 from reconciler.report.values import field_line, field_value
@@ -25,6 +25,8 @@ _MARKS: Mapping[str, tuple[str, Colour]] = {
     "deactivate": ("-", "red"),
     "adopt": ("=", "cyan"),
 }
+# The title of what was changed behind the files' back.
+DRIFT = "Drift of"
 _CAUSES = {"files": "", "drift": " [drift]", "both": " [files and drift]"}
 
 # Why a rule exists, for someone who meets it for the first time.
@@ -44,9 +46,10 @@ MEANINGS: Mapping[str, str] = {
 def plan(found: Plan, style: Style = PLAIN, *, title: str = "Plan for", most: int | None = None) -> str:
     """The whole plan; `most` bounds how many changes other than deactivations are written out."""
     if is_empty(found):
-        return unchanged(found)
+        return "\n\n".join((unchanged(found), *override_text.section(found.overrides, style)))
     sections = [_header(found, title), *changes(found.changes, found.used_by, style, most=most)]
     sections += _section("Left out by --no-deactivate", found.deferred, found.used_by, style)
+    sections += override_text.section(found.overrides, style, changer(title))
     sections += refusals(found.refusals, style)
     return "\n\n".join(sections)
 
@@ -54,8 +57,14 @@ def plan(found: Plan, style: Style = PLAIN, *, title: str = "Plan for", most: in
 def drift(found: Plan, style: Style = PLAIN) -> str:
     """What was changed in the database since the last apply, as the repair that an apply would make."""
     if is_empty(found):
-        return f"No drift. {_matching(found.unchanged, 'what was applied')}"
-    return plan(found, style, title="Drift of")
+        nothing = f"No drift. {_matching(found.unchanged, 'what was applied')}"
+        return "\n\n".join((nothing, *override_text.section(found.overrides, style)))
+    return plan(found, style, title=DRIFT)
+
+
+def changer(title: str) -> str:
+    """Who changes something, in a plan of this title."""
+    return "the repair" if title == DRIFT else "the files"
 
 
 def is_empty(found: Plan) -> bool:

@@ -11,7 +11,7 @@ from reconciler.core.health import Health
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.problem import Place
 from reconciler.core.schema_secrets import shareable_fields
-from reconciler.report import block, text
+from reconciler.report import block, override_text, text
 from reconciler.report.escape import printable
 from reconciler.report.layout import PLAIN, Cell, Colour, Style, counted, moment, table
 from reconciler.report.results_text import applied_counts
@@ -36,7 +36,12 @@ def models(listed: Sequence[ListedModel], style: Style = PLAIN, *, now: datetime
     if not listed:
         return "No models."
     active = sum(model.is_active for model in listed)
-    lines = table(_HEADINGS, [_model(model, now) for model in listed], style)
+    rows = [_model(model, now) for model in listed]
+    headings: tuple[str, ...] = _HEADINGS
+    if has_overrides(listed):
+        headings = (*_HEADINGS, "OVERRIDE")
+        rows = [(*row, _override(model, now)) for row, model in zip(rows, listed, strict=True)]
+    lines = table(headings, rows, style)
     return "\n".join((*lines, f"{counted(len(listed), 'model')}, {active:,} active."))
 
 
@@ -50,6 +55,17 @@ def _model(model: ListedModel, now: datetime | None) -> tuple[Cell, ...]:
         Cell(printable(model.prompt_template or "-")),
         Cell(printable(model.managed_by or "nobody")),
     )
+
+
+def has_overrides(listed: Sequence[ListedModel]) -> bool:
+    """Whether anything is held away from what is stored, so that it needs a column."""
+    return any(model.override is not None for model in listed)
+
+
+def _override(model: ListedModel, now: datetime | None) -> Cell:
+    if model.override is None:
+        return Cell("-")
+    return Cell(override_text.end(model.override.ends_at, now), "yellow")
 
 
 def since(at: datetime | None, now: datetime | None) -> str:
@@ -82,6 +98,8 @@ def entity(found: ShownEntity) -> str:
 
 def _facts(found: ShownEntity) -> Iterator[tuple[str, str]]:
     yield "active", _activity(found)
+    if found.override is not None:
+        yield from override_text.facts(found.override)
     yield "managed by", _owner(found)
     if found.status is not None:
         outcome = f", last outcome {found.outcome}" if found.outcome else ""
@@ -116,6 +134,10 @@ def _milliseconds(latency: int | None) -> str:
 
 
 def _activity(found: ShownEntity) -> str:
+    held = None if found.override is None else found.override.fields.get("is_active")
+    if held is not None:
+        unusable = ", but not usable: its provider is inactive" if held and not found.usable else ""
+        return f"{'yes' if held else 'no'}, by an override{unusable}"
     if found.hold:
         return f"no, on hold: {found.hold}"
     if found.is_active and not found.usable:
@@ -162,10 +184,11 @@ def event_line(event: Event) -> str:
         event.actor or event.database_user,
         event.application and f"with {event.application}",
         event.client and f"from {event.client}",
-        event.cause and f"because of {event.cause}",
-        event.reason and f"reason: {event.reason}",
+        event.cause and event.cause != "code" and f"because of {event.cause}",
     )
-    who = printable(", ".join(part for part in parts if part))
+    what = override_text.event_part(event) if event.action == "override" else ""
+    why = event.reason and f"reason: {override_text.reason(event.reason)}"
+    who = ", ".join(part for part in (*(printable(part) for part in parts if part), what, why) if part)
     address = printable(event.address)
     return f"  {moment(event.at)}  {event.action} {address} ({_means(event)}, {who})"
 
@@ -173,11 +196,15 @@ def event_line(event: Event) -> str:
 def _means(event: Event) -> str:
     if event.run is not None:
         return f"run {event.run}"
+    if event.cause == "code":
+        return "by code"
     return "by hand" if event.source is None else "verification"
 
 
 def event_fields(event: Event) -> list[str]:
     """The fields that an event changed, one a line."""
+    if event.action == "override":
+        return override_text.event_fields(event)
     before, after = shareable_fields(event.before or {}), shareable_fields(event.after or {})
     changes = [FieldChange(path, before.get(path), after.get(path)) for path in _paths(before, after)]
     return [field_value(change) if event.before is None else field_line(change) for change in changes]

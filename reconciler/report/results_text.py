@@ -9,9 +9,10 @@ from reconciler.core.changes import ACTIONS
 from reconciler.core.outcome import Result
 from reconciler.core.plan import Applied, Plan
 from reconciler.core.rehearsal import PlannedProbe, totals
+from reconciler.report import override_text
 from reconciler.report.escape import printable
 from reconciler.report.layout import PLAIN, Cell, Colour, Style, counted, stages, table
-from reconciler.report.plan_text import ORDER, is_empty, plan
+from reconciler.report.plan_text import ORDER, is_empty, plan, unchanged
 
 _DONE = {
     "create": "created",
@@ -35,11 +36,14 @@ def applied(done: Applied, style: Style = PLAIN, *, note: str = "", most: int | 
         most: How many results are written out before those that are well are only counted.
     """
     seconds = f" ({stages(done.seconds)})" if done.seconds else ""
+    overrides = override_text.section(done.plan.overrides, style)
     if done.run is None:
-        return f"{plan(done.plan, style)}{seconds if is_empty(done.plan) else ''}"
+        if not is_empty(done.plan):
+            return plan(done.plan, style)
+        return "\n\n".join((f"{unchanged(done.plan)}{seconds}", *overrides))
     last = f"Applied as run {done.run}: {applied_counts(done.counts)}.{seconds}"
     found = verification(done.verification, style, most=most) if done.verification else note
-    return "\n".join(part for part in (found, last) if part)
+    return "\n".join(part for part in (*overrides, found, last) if part)
 
 
 def examined(found: Plan, style: Style = PLAIN, *, most: int | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Annotated, Any, Final, Literal
 
@@ -11,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from reconciler.core.address import DEFAULT_PARAMETERS
 from reconciler.core.schema_fields import TEXT_PATTERN, Name, Url
 from reconciler.core.schema_secrets import KEY_PATTERN
-from reconciler.core.schemas import ParameterSet, Provider, Template
+from reconciler.core.schemas import ParameterFields, ParameterSet, Provider, Template, TemplateFields
 from reconciler.kinds.documents import KindDocument
 
 SCHEMA_ID = "urn:llm-reconciler:providers:1"
@@ -31,6 +32,8 @@ _SHARED: Final = {
         "items": {"$ref": "#/$defs/Free"},
     },
 }
+# Definitions whose fields another class says.
+_INHERITED = {"ParameterSet": ParameterFields.__doc__ or "", "Template": TemplateFields.__doc__ or ""}
 # `$` alone would let Python take a line break after the end.
 _END = r"$(?![\s\S])"
 
@@ -91,8 +94,8 @@ def json_schema() -> dict[str, Any]:
     from reconciler import kinds
 
     schema = Document.model_json_schema()
-    for definition in (schema, *schema["$defs"].values()):
-        _describe(definition)
+    for name, definition in (("Document", schema), *schema["$defs"].items()):
+        _describe(definition, _INHERITED.get(name, ""))
     _tighten(schema)
     schema["patternProperties"] = {"^x-": True}
     _reserve(schema["properties"]["parameters"], [DEFAULT_PARAMETERS])
@@ -110,13 +113,14 @@ def _reserve(section: dict[str, Any], names: list[str]) -> None:
     keys["not"] = {"anyOf": [{"enum": names}, keys["not"]]}
 
 
-def _describe(definition: dict[str, Any]) -> None:
-    """Descriptions from the class's docstring: its text, and its `Attributes` for the fields."""
+def _describe(definition: dict[str, Any], inherited: str) -> None:
+    """Descriptions from docstrings: the class's text, and its own and its base's `Attributes`."""
     definition.pop("title", None)
     text, _, attributes = definition.get("description", "").partition("\n\nAttributes:\n")
     if text:
         definition["description"] = " ".join(text.split())
-    told = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE))
+    _, _, of_base = inspect.cleandoc(inherited).partition("\n\nAttributes:\n")
+    told = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", f"{of_base}\n{attributes}", re.MULTILINE))
     for field, schema in definition.get("properties", {}).items():
         schema.pop("title", None)
         schema.pop("default", None)

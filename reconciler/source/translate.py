@@ -20,7 +20,11 @@ TAGS = frozenset({"<name>", "<inline>", "<none>", "<references>"})
 # Whatever stands under a provider's credentials and is no reference may be the secret itself.
 _CREDENTIALS = "credentials"
 _REFERENCE_HINT = "refer to the secret: env:NAME or file:/absolute/path; and change the key if it was real"
+_NO_REFERENCE = ("literal-secret", "what stands under credentials is no reference", _REFERENCE_HINT)
 _DURATIONS = frozenset({"every", "timeout"})
+# The fields of requests that hold names, and the section of a file where each is a key.
+_NAMED = {"name": "parameters", "provider_name": "providers", "model_id": "models"}
+_NO_NAME = frozenset({"string_pattern_mismatch", "string_too_long", "string_too_short"})
 _OWN_CODES = frozenset(
     {"bad-name", "bad-reference", "bad-text", "bad-url", "literal-secret", "out-of-range", "wrong-type"}
     | {"wrong-value"}
@@ -80,6 +84,36 @@ def findings(error: ValidationError, root: Map, schema: type[BaseModel]) -> list
     return found
 
 
+class Sentence(NamedTuple):
+    """One error of a mapping that stands in no file: the steps that lead to it, and what to tell."""
+
+    steps: tuple[Step, ...]
+    code: str
+    message: str
+    hint: str
+
+
+def sentences(error: ValidationError, schema: type[BaseModel]) -> list[Sentence]:
+    """Every error of a mapping that a program gave, each value's once."""
+    found: dict[tuple[Step, ...], Sentence] = {}
+    for raw in chain.from_iterable(map(_each, error.errors(include_url=False))):
+        one = _error(raw)
+        # Whatever stands there and is no reference may be the secret itself, whatever it looks like.
+        is_secret = one.steps[:1] == (_CREDENTIALS,) and one.type != "bad-reference"
+        said = _NO_REFERENCE if is_secret else _named(one) or _said(one, schema)
+        steps = tuple(step for step in one.steps if step not in TAGS)
+        found.setdefault(steps, Sentence(steps, *said))
+    return list(found.values())
+
+
+def _named(error: _Error) -> Said | None:
+    """What is wrong with a name that a program gave as a field, and a file as a key."""
+    if error.type not in _NO_NAME or error.name not in _NAMED:
+        return None
+    code, message, hint = _bad_name(error._replace(steps=(_NAMED[error.name],)))
+    return code, f"{error.name}: {message}", hint
+
+
 def _each(raw: Any) -> Iterator[Any]:
     """One of pydantic's errors, and those that its context brings along."""
     yield raw
@@ -101,7 +135,7 @@ def _said(error: _Error, schema: type[BaseModel]) -> Said:
     if error.is_key:
         said = _bad_name(error)
     elif _is_credential(error.steps) and error.type != "bad-reference":
-        said = "literal-secret", "what stands under credentials is no reference", _REFERENCE_HINT
+        said = _NO_REFERENCE
     elif error.type == "extra_forbidden":
         said = _unknown_field(error, schema)
     elif _is_absent(error):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from pydantic_core import to_json
 
@@ -20,20 +20,31 @@ from reconciler.store.columns import TABLES, EntityTable, record_sql
 from reconciler.store.session import Connection, StaleReadError
 
 Checkpoint = Callable[[str], None]
+IsPending = Callable[[Address], bool]
+
+
+def nowhere(_point: str) -> None:
+    """The checkpoint of ordinary runs: nothing happens there."""
+
 
 # The tables' statistics are older than the rows that this transaction adds to them; with many rows a nested
 # loop chosen on such statistics takes hours, and a hash join is right whatever they say.
 FEW = 500
 
-_CAUSES: tuple[Cause, ...] = ("files", "drift", "both")
+_CAUSES: tuple[Cause, ...] = ("files", "drift", "both", "code")
+# How many rows each step writes, by kind and cause.
+_Counts: TypeAlias = Counter[tuple[EntityKind, str, Cause]]
+_CHANGES = ("create", "update", "switch", "retire")
 
 _PLANNED = """
-CREATE TEMPORARY TABLE planned (
+CREATE TEMPORARY TABLE reconciler_planned (
     kind TEXT NOT NULL, key TEXT COLLATE "C" NOT NULL, step TEXT NOT NULL, cause TEXT NOT NULL,
     id INTEGER, seen XID, active BOOLEAN, pending BOOLEAN, spec JSONB, file TEXT, line INTEGER
 ) ON COMMIT DROP
 """
-_COPY = "COPY planned (kind, key, step, cause, id, seen, active, pending, spec, file, line) FROM STDIN"
+_COPY = (
+    "COPY reconciler_planned (kind, key, step, cause, id, seen, active, pending, spec, file, line) FROM STDIN"
+)
 
 
 def write(
@@ -56,50 +67,89 @@ def write(
     Raises:
         StaleReadError: A row changed since it was read.
     """
-    counts: Counter[tuple[EntityKind, str, Cause]] = Counter()
+    waiting = _waiting_providers(desired)
+    counts = _planned(connection, _steps(plan, lambda address: address.provider in waiting), at)
+    _write_planned(connection, counts, generation, at)
+    _write_applied(connection, counts)
+    _lift_pending(connection, counts, generation)
+
+
+def write_rows(
+    connection: Connection,
+    changes: Iterable[Change],
+    *,
+    is_pending: IsPending,
+    generation: int,
+    at: Checkpoint = nowhere,
+) -> None:
+    """Write changes that no files ask for: the rows alone, which then belong to nobody's applied state.
+
+    What a provider asks of its models is not looked at: a model that waits is not let go by a change of it.
+
+    Args:
+        connection: A connection inside `lock.writing`.
+        changes: Changes made from the state read under the same lock, each address once.
+        is_pending: Whether a model that is new or newly active waits for its first success, on hold.
+        generation: The registry's new generation, which every written row carries.
+        at: Called with a name at each point that a test may want to stop at.
+
+    Raises:
+        StaleReadError: A row changed since it was read.
+    """
+    counts = _planned(connection, (_row(change, is_pending) for change in changes), at)
+    _write_planned(connection, counts, generation, at)
+    connection.execute("DROP TABLE reconciler_planned")
+
+
+def _planned(connection: Connection, rows: Iterable[tuple[Any, ...]], at: Checkpoint) -> _Counts:
+    """Send what is to be done to the server."""
+    counts: _Counts = Counter()
     connection.execute(_PLANNED)
     # Rows are made while the server reads those before them.
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in _steps(plan, _waiting_providers(desired)):
+        for row in rows:
             counts[row[0], row[2], row[3]] += 1
             copy.write_row(row)
     at("after-copy")
     # Never without: planned on guesses, the insert of many models takes minutes.
-    connection.execute("ANALYZE planned (kind, key, step, cause, id)")
+    connection.execute("ANALYZE reconciler_planned (kind, key, step, cause, id)")
     if counts.total() > FEW:
         connection.execute("SET LOCAL enable_nestloop = off")
         connection.execute("SET LOCAL work_mem = '64MB'")
+    return counts
+
+
+def _write_planned(connection: Connection, counts: _Counts, generation: int, at: Checkpoint) -> None:
+    """Do it, in the order in which rows refer to each other."""
     for kind, step, cause in _order(counts):
         connection.execute("SELECT set_config('reconciler.cause', %s, true)", [cause])
         statement = _statement(TABLES[kind], step)
         done = connection.execute(statement, {"kind": kind, "cause": cause, "generation": generation})
         _expect(done.rowcount, counts[kind, step, cause])
         at("between-statements")
-    _lift_pending(connection, plan, generation)
-    _write_applied(connection, counts)
 
 
-def _steps(plan: Plan, waiting: frozenset[str]) -> Iterator[tuple[Any, ...]]:
+def _steps(plan: Plan, is_pending: IsPending) -> Iterator[tuple[Any, ...]]:
     """The rows of the temporary table, one a change or note."""
-    yield from (_row(change, waiting) for change in plan.changes)
+    yield from (_row(change, is_pending) for change in plan.changes)
     yield from (_note(desired) for desired in plan.bookkeeping.noted)
     for step, addresses in (("leave", plan.bookkeeping.retired), ("forget", plan.bookkeeping.forgotten)):
         yield from ((*address, step, "files", *[None] * 7) for address in addresses)
 
 
-def _row(change: Change, waiting: frozenset[str]) -> tuple[Any, ...]:
+def _row(change: Change, is_pending: IsPending) -> tuple[Any, ...]:
     match change:
         case Create(address, cause, desired):
-            pending = address.kind == "model" and desired.active and address.provider in waiting
+            pending = address.kind == "model" and desired.active and is_pending(address)
             return (*_named("create", cause, desired), None, None, *_content(desired, pending=pending))
         case Update(_, cause, _, desired, observed):
             return _rewritten("update", cause, desired, observed)
         case Activate(address, cause, _, desired, observed):
-            pending = address.kind == "model" and address.provider in waiting
+            pending = address.kind == "model" and is_pending(address)
             return _rewritten("switch", cause, desired, observed, pending=pending)
         case Adopt(address, cause, _, desired, observed):
             step = "update" if desired.active == observed.active else "switch"
-            pending = address.kind == "model" and desired.active and address.provider in waiting
+            pending = address.kind == "model" and desired.active and is_pending(address)
             return _rewritten(step, cause, desired, observed, pending=pending)
         case Deactivate():
             return _deactivated(change)
@@ -145,9 +195,7 @@ def _waiting_providers(desired: Mapping[Address, Desired]) -> frozenset[str]:
     )
 
 
-def _order(
-    counts: Counter[tuple[EntityKind, str, Cause]],
-) -> Iterator[tuple[EntityKind, str, Cause]]:
+def _order(counts: _Counts) -> Iterator[tuple[EntityKind, str, Cause]]:
     """What is written when: by level, what others refer to first; retirements last and in reverse."""
     for levels, steps in ((LEVELS, ("create", "update", "switch")), (LEVELS[::-1], ("retire",))):
         for kind in levels:
@@ -162,14 +210,15 @@ def _statement(table: EntityTable, step: str) -> str:
     if step == "retire":
         hold = ", hold = NULL" if table.hold else ""
         values = f"is_active = FALSE, updated_at = now(), generation = %(generation)s{hold}"
-        return f"UPDATE {table.name} r SET {values} FROM planned p WHERE {_SAME} AND p.step = 'retire'"
+        planned = f"FROM reconciler_planned p WHERE {_SAME} AND p.step = 'retire'"
+        return f"UPDATE {table.name} r SET {values} {planned}"
     values = ", ".join(f"{column.target} = {column.value}" for column in table.columns)
     values += ", updated_at = now(), generation = %(generation)s"
     if step == "switch":
         values += f", is_active = {_active(table, 'p.pending AND r.last_verified IS NULL')}"
         values += f", hold = {_hold('p.pending AND r.last_verified IS NULL')}" if table.hold else ""
     return (
-        f"UPDATE {table.name} r SET {values} FROM planned p {record_sql(table)} "
+        f"UPDATE {table.name} r SET {values} FROM reconciler_planned p {record_sql(table)} "
         f"WHERE {_SAME} AND p.step = '{step}' AND {table.condition}"
     )
 
@@ -195,7 +244,7 @@ def _insert(table: EntityTable) -> str:
         values.append(_hold("p.pending"))
     return (
         f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT {', '.join(values)} "
-        f"FROM planned p {record_sql(table)} "
+        f"FROM reconciler_planned p {record_sql(table)} "
         f"WHERE p.kind = %(kind)s AND p.cause = %(cause)s AND p.step = 'create' AND {table.condition} "
         "ORDER BY p.key"
     )
@@ -206,28 +255,31 @@ def _expect(written: int, planned: int) -> None:
         raise StaleReadError("A row changed between reading and writing.", hint="run it again")
 
 
-def _lift_pending(connection: Connection, plan: Plan, generation: int) -> None:
+def _lift_pending(connection: Connection, counts: _Counts, generation: int) -> None:
     """A provider that asks for no verification any more lets its waiting models go."""
-    causes = {change.cause for change in plan.changes if change.address.kind == "provider"}
+    causes = {cause for kind, step, cause in counts if kind == "provider" and step in _CHANGES}
     for cause in sorted(causes):
         connection.execute("SELECT set_config('reconciler.cause', %s, true)", [cause])
         connection.execute(
             "UPDATE provider_model_configs r SET hold = NULL, is_active = TRUE, updated_at = now(), "
             "generation = %s "
-            "FROM providers v, planned p "
+            "FROM providers v, reconciler_planned p "
             "WHERE r.hold = 'pending' AND v.name = r.provider_name AND p.kind = 'provider' "
             "AND p.cause = %s AND p.key = v.name "
-            "AND v.verification ->> 'activation' IS DISTINCT FROM 'verified'",
+            "AND v.verification ->> 'activation' IS DISTINCT FROM 'verified' "
+            # What a program has registered waits for as long as that program wants.
+            "AND EXISTS (SELECT FROM managed_entities e WHERE e.kind = 'model' AND NOT e.forgotten "
+            "AND e.key = r.provider_name || '/' || r.model_id)",
             [generation, cause],
         )
 
 
-def _write_applied(connection: Connection, counts: Counter[tuple[EntityKind, str, Cause]]) -> None:
+def _write_applied(connection: Connection, counts: _Counts) -> None:
     """Bring the applied state up to date, for changes and notes alike."""
     noted = connection.execute(
         "INSERT INTO managed_entities AS m (kind, key, source, spec, active, file, line, run) "
         "SELECT kind, key, (SELECT reconciler_setting('source')), spec, active, file, line, "
-        "(SELECT reconciler_setting('run')::bigint) FROM planned WHERE spec IS NOT NULL "
+        "(SELECT reconciler_setting('run')::bigint) FROM reconciler_planned WHERE spec IS NOT NULL "
         "ON CONFLICT (kind, key) DO UPDATE SET source = EXCLUDED.source, spec = EXCLUDED.spec, "
         "active = EXCLUDED.active, file = EXCLUDED.file, line = EXCLUDED.line, "
         "run = COALESCE(EXCLUDED.run, m.run), retired = FALSE, forgotten = FALSE "
@@ -236,13 +288,13 @@ def _write_applied(connection: Connection, counts: Counter[tuple[EntityKind, str
     _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note")))
     left = connection.execute(
         "UPDATE managed_entities m SET active = FALSE, retired = TRUE, forgotten = p.step = 'forget', "
-        "run = COALESCE(reconciler_setting('run')::bigint, m.run) FROM planned p "
+        "run = COALESCE(reconciler_setting('run')::bigint, m.run) FROM reconciler_planned p "
         "WHERE m.kind = p.kind AND m.key = p.key AND p.step IN ('retire', 'leave', 'forget') "
         "AND m.source = reconciler_setting('source')"
     )
     _expect(left.rowcount, _count(counts, ("retire", "leave", "forget")))
 
 
-def _count(counts: Counter[tuple[EntityKind, str, Cause]], steps: Iterable[str]) -> int:
+def _count(counts: _Counts, steps: Iterable[str]) -> int:
     wanted = set(steps)
     return sum(number for (_, step, _), number in counts.items() if step in wanted)

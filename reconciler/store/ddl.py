@@ -9,8 +9,11 @@ from typing import Any
 
 from sqlalchemy import DDL, Connection, MetaData, Table, event
 
+from reconciler.store import ddl_marks
+from reconciler.store.ddl_overrides import RECORD_OVERRIDE, VIEW
+
 # Where the migrations stand whose tables these are: what was made from here, later migrations continue.
-REVISION = "0002"
+REVISION = "0003"
 
 _SETTING = """
 CREATE FUNCTION reconciler_setting(name TEXT) RETURNS TEXT LANGUAGE sql STABLE AS $$
@@ -110,6 +113,7 @@ BEGIN
 END $$
 """
 
+# Whoever brings a generation brings the time too, or marks a row that was touched already.
 _TOUCH = """
 CREATE FUNCTION reconciler_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -128,9 +132,16 @@ BEGIN
 END $$
 """
 
+# After a truncate it is a new row, which readers must hear of: its generation may be set, and nothing else.
 _KEEP_DEFAULT = """
 CREATE FUNCTION reconciler_keep_default() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.generation <> OLD.generation
+           AND to_jsonb(NEW) - 'generation' = to_jsonb(OLD) - 'generation' THEN
+            RETURN NEW;
+        END IF;
+    END IF;
     RAISE EXCEPTION 'parameters:default is built in and cannot be changed'
         USING ERRCODE = 'check_violation', HINT = 'create a parameter set of your own and name it instead';
 END $$
@@ -147,16 +158,25 @@ END $$
 
 # They write with their owner's rights and find our tables wherever the caller looks: who may edit a model
 # needs no right on the trail; neither a search path nor a temporary table of the same name hides an edit.
-_RIGHTS = """
-DO $$ BEGIN
-    EXECUTE format('ALTER FUNCTION reconciler_record() SECURITY DEFINER SET search_path = %1$I, pg_temp;'
-        'ALTER FUNCTION reconciler_record_status() SECURITY DEFINER SET search_path = %1$I, pg_temp;'
-        'ALTER FUNCTION reconciler_restore_default() SECURITY DEFINER SET search_path = %1$I, pg_temp',
-        current_schema()); END $$
+_DEFINERS = (
+    *("reconciler_record", "reconciler_record_status", "reconciler_record_override"),
+    *("reconciler_restore_default", *ddl_marks.DEFINERS),
+)
+_RIGHTS = f"""
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY '{{{",".join(_DEFINERS)}}}'::text[] LOOP
+        EXECUTE format('ALTER FUNCTION %I() SECURITY DEFINER SET search_path = %I, pg_temp', name,
+                       current_schema());
+    END LOOP;
+END $$
 """
+_UTC = "ALTER FUNCTION reconciler_record_override() SET timezone = 'UTC'"
 # Else anybody could hang them on a table of their own, and write what never happened.
 _REVOKED = (
-    "REVOKE EXECUTE ON FUNCTION reconciler_record(), reconciler_record_status(), reconciler_restore_default()"
+    f"REVOKE EXECUTE ON FUNCTION {', '.join(f'{name}()' for name in _DEFINERS)}, reconciler_raised()"
     " FROM PUBLIC"
 )
 
@@ -164,12 +184,14 @@ FUNCTIONS = {
     "reconciler_setting": _SETTING,
     "reconciler_record": _RECORD,
     "reconciler_record_status": _RECORD_STATUS,
+    "reconciler_record_override": RECORD_OVERRIDE,
     "reconciler_touch": _TOUCH,
     "reconciler_clear_hold": _CLEAR_HOLD,
     "reconciler_keep_default": _KEEP_DEFAULT,
     "reconciler_restore_default": _RESTORE_DEFAULT,
+    **ddl_marks.FUNCTIONS,
 }
-RIGHTS = (_RIGHTS, _REVOKED)
+RIGHTS = (_RIGHTS, _UTC, _REVOKED)
 
 # The arguments of the trail's triggers: the entity's kind, then the columns of its key.
 AUDITED = {
@@ -204,24 +226,17 @@ _STATUS_RULES = tuple(
     f"{_REFERENCING[event_name]} FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record_status()"
     for event_name in ("insert", "update")
 )
-RULES = (_HOLD_RULE, _DEFAULT_RULE, _TRUNCATE_RULE, *_STATUS_RULES)
+_OVERRIDE_RULES = tuple(
+    f"CREATE TRIGGER overrides_record_{event_name} AFTER {event_name.upper()} ON overrides {referencing} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION reconciler_record_override()"
+    for event_name, referencing in _REFERENCING.items()
+)
+RULES = (
+    *(_HOLD_RULE, _DEFAULT_RULE, _TRUNCATE_RULE),
+    *(*_STATUS_RULES, *_OVERRIDE_RULES, ddl_marks.NOTIFY_RULE),
+)
 
 PARTITIONED = ("verification_results", "audit_events")
-
-VIEW = """
-CREATE VIEW effective_models AS
-SELECT m.id, m.provider_name, m.model_id, p.kind,
-       m.is_active AND COALESCE(p.is_active, TRUE) AS is_active,
-       m.mode, m.version, m.limits, m.capabilities, m.labels, m.hold, m.last_verified,
-       s.name AS parameters_name,
-       jsonb_strip_nulls(to_jsonb(s) - ARRAY['id', 'name', 'description', 'use_case', 'labels', 'is_active',
-                                             'generation', 'created_at', 'updated_at']) AS parameters,
-       t.name AS template_name, t.system_prompt, t.context_prefix, t.query_prefix, t.answer_prefix
-FROM provider_model_configs m
-LEFT JOIN providers p ON p.name = m.provider_name
-JOIN llm_parameters s ON s.id = m.parameters_id
-LEFT JOIN prompt_templates t ON t.id = m.prompt_template_id
-"""
 
 _DEFAULT_PARAMETERS = """
 INSERT INTO llm_parameters (name, description)
@@ -245,10 +260,15 @@ def attach(metadata: MetaData) -> None:
     sequences = [f"CREATE SEQUENCE {table}_id_seq" for table in PARTITIONED]
     _listen(metadata, "before_create", sequences)
     triggers = [trigger for table in AUDITED for trigger in _triggers(table)]
+    marks = [
+        trigger
+        for table in ddl_marks.MARKED
+        for trigger in ddl_marks.triggers(table, metadata.tables[table].columns.keys())
+    ]
     partitions = [statement for table in PARTITIONED for statement in _partition(table)]
     # What is built in comes before the triggers: it is no event of the trail.
     _listen(metadata, "after_create", [*partitions, *BUILT_IN, *FUNCTIONS.values(), *RIGHTS])
-    _listen(metadata, "after_create", [*triggers, *RULES, VIEW])
+    _listen(metadata, "after_create", [*triggers, *RULES, *marks, VIEW])
     _listen(metadata, "before_drop", ["DROP VIEW effective_models"])
     _listen(metadata, "after_drop", [f"DROP FUNCTION {name}" for name in FUNCTIONS])
     _listen(metadata, "after_drop", ["DROP TABLE reconciler_version"])
@@ -262,7 +282,8 @@ def _triggers(table: str) -> Iterable[str]:
         )
     yield (
         f"CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} FOR EACH ROW "
-        "WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION reconciler_touch()"
+        "WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at AND NEW.generation = OLD.generation) "
+        "EXECUTE FUNCTION reconciler_touch()"
     )
 
 

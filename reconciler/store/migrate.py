@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TABLE_NAMES = (
     *("providers", "llm_parameters", "prompt_templates", "provider_model_configs", "registry"),
     *("managed_entities", "sources", "source_files", "reconcile_runs", "leases", "overrides"),
-    *("model_verification", "verification_budgets", "verification_results", "audit_events"),
+    *("model_verification", "verification_budgets", "verification_results", "audit_events", "model_usage"),
 )
 
 UPGRADE_LOCK = 7_203_541_209
@@ -88,12 +88,13 @@ def revision(connection: Connection) -> str | None:
     Raises:
         SchemaError: There are tables of our names that no migration of ours made.
     """
+    # The record last: who sees tables that another program is just committing must see it too.
     found = connection.execute(
-        "SELECT to_regclass('reconciler_version') IS NOT NULL,"
-        " ARRAY(SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NOT NULL)",
+        "SELECT ARRAY(SELECT name FROM unnest(%s::text[]) name WHERE to_regclass(name) IS NOT NULL),"
+        " to_regclass('reconciler_version') IS NOT NULL",
         [list(TABLE_NAMES)],
     ).fetchone()
-    has_version, tables = found or (False, [])
+    tables, has_version = found or ([], False)
     row = connection.execute("SELECT version_num FROM reconciler_version").fetchone() if has_version else None
     if row is None and tables:
         raise SchemaError(

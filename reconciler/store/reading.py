@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from reconciler.core.address import Address, EntityKind, model_address
 from reconciler.core.listing import Event, ListedModel, Run, ShownEntity
 from reconciler.core.outcome import Status
+from reconciler.core.overrides import flat, parameters_under, shown
 from reconciler.core.problem import Place
 from reconciler.core.references import used_by_model
-from reconciler.core.state import Desired
+from reconciler.core.state import Desired, Hold, Spec
 from reconciler.core.transitions import status_of
-from reconciler.store import health
+from reconciler.store import health, overrides
 from reconciler.store.columns import TABLES, EntityTable, entities_sql, spec_sql
 from reconciler.store.session import Connection
 
+_USABLE = f"{overrides.IS_ACTIVE.format(model='m')} AND COALESCE(v.is_active, TRUE)"
 _LIST = f"""
-SELECT m.provider_name, m.model_id, COALESCE(v.kind, ''), m.is_active AND COALESCE(v.is_active, TRUE), m.hold,
+SELECT m.provider_name, m.model_id, COALESCE(v.kind, ''), {_USABLE}, m.hold,
        k.status, m.last_verified, r.name, {spec_sql(TABLES["parameters"])}, t.name, e.source, m.labels,
-       m.mode, k.outcome, COALESCE(k.failures, 0), k.checked_at
+       m.mode, k.outcome, COALESCE(k.failures, 0), k.checked_at, {overrides.COLUMNS}
 FROM provider_model_configs m
+LEFT JOIN {overrides.IN_FORCE} o ON o.key = m.provider_name || '/' || m.model_id
 LEFT JOIN providers v ON v.name = m.provider_name
 JOIN llm_parameters r ON r.id = m.parameters_id
 LEFT JOIN prompt_templates t ON t.id = m.prompt_template_id
@@ -29,7 +32,7 @@ LEFT JOIN model_verification k ON k.model_id = m.id
 LEFT JOIN managed_entities e
        ON e.kind = 'model' AND e.key = m.provider_name || '/' || m.model_id AND NOT e.forgotten
 WHERE (%(provider)s::text IS NULL OR m.provider_name = %(provider)s)
-  AND (NOT %(active)s OR (m.is_active AND COALESCE(v.is_active, TRUE)))
+  AND (NOT %(active)s OR ({_USABLE}))
 ORDER BY m.provider_name COLLATE "C", m.model_id COLLATE "C"
 """
 
@@ -45,7 +48,9 @@ def list_models(
 
 def _listed(provider: str, model_id: str, kind: str, *rest: Any) -> ListedModel:
     active, hold, stored, last_verified, set_name, values, template, owner, labels, mode = rest[:10]
-    outcome, failures, checked_at = rest[10:]
+    outcome, failures, checked_at, *held = rest[10:]
+    override = overrides.override_of(held) if held[0] is not None else None
+    fields = {} if override is None else override.fields
     return ListedModel(
         address=model_address(provider, model_id),
         kind=kind,
@@ -53,14 +58,15 @@ def _listed(provider: str, model_id: str, kind: str, *rest: Any) -> ListedModel:
         hold=hold,
         status=status_of(stored, hold),
         last_verified=last_verified,
-        parameters={"name": set_name, **values},
-        prompt_template=template,
+        parameters={"name": set_name, **parameters_under(values, override)},
+        prompt_template=fields.get("prompt_template", template),
         managed_by=owner,
         labels=labels,
         mode=mode,
         outcome=outcome,
         failures=failures,
         checked_at=checked_at,
+        override=override,
     )
 
 
@@ -71,10 +77,7 @@ def show(connection: Connection, address: Address, *, now: datetime) -> ShownEnt
     if row is None:
         return None
     active, usable, hold, spec, created_at, updated_at, owner, file, line = row[:9]
-    verification: dict[str, Any] = {}
-    if address.kind == "model":
-        verification = dict(zip(_VERIFICATION, row[9:], strict=True))
-        verification["status"] = status_of(verification["status"], hold)
+    more = _of_model(row[9:], spec, now, active=active, hold=hold) if address.kind == "model" else {}
     return ShownEntity(
         address=address,
         spec=spec,
@@ -88,8 +91,22 @@ def show(connection: Connection, address: Address, *, now: datetime) -> ShownEnt
         updated_at=updated_at,
         used_by=_users(connection, address),
         health=health.of_entity(connection, address, now=now),
-        **verification,
+        **more,
     )
+
+
+def _of_model(
+    row: Sequence[Any], spec: Spec, now: datetime, *, active: bool, hold: Hold | None
+) -> dict[str, Any]:
+    """What is known of models alone: its verification, and what is held away from its stored values."""
+    found = dict(zip(_VERIFICATION, row, strict=False))
+    found["status"] = status_of(found["status"], hold)
+    parameters, *held = row[len(_VERIFICATION) :]
+    if held[0] is not None:
+        template = spec.get("prompt_template")
+        stored = flat({"is_active": active, "parameters": parameters, "prompt_template": template})
+        found["override"] = shown(overrides.override_of(held), now=now, stored=stored)
+    return found
 
 
 # What is shown of a model besides, each with where it comes from.
@@ -108,10 +125,13 @@ _VERIFICATION = {
 def _show_sql(kind: EntityKind, table: EntityTable) -> str:
     usable, joins, more = "r.is_active", table.read_joins, ""
     if kind == "model":
-        usable = "r.is_active AND COALESCE(v.is_active, TRUE)"
+        usable = f"{overrides.IS_ACTIVE.format(model='r')} AND COALESCE(v.is_active, TRUE)"
         joins += " LEFT JOIN providers v ON v.name = r.provider_name"
         joins += " LEFT JOIN model_verification k ON k.model_id = r.id"
-        more = "".join(f", {column}" for column in _VERIFICATION.values())
+        joins += f" LEFT JOIN {overrides.IN_FORCE} o ON o.key = {table.key}"
+        parameters = spec_sql(TABLES["parameters"]).replace("r.", "s.")
+        columns = (*_VERIFICATION.values(), parameters, overrides.COLUMNS)
+        more = "".join(f", {column}" for column in columns)
     return (
         f"SELECT r.is_active, {usable}, {'r.hold' if table.hold else 'NULL'}, {spec_sql(table)}, "
         f"r.created_at, r.updated_at, e.source, e.file, e.line{more} FROM {table.name} r {joins} "

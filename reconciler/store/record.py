@@ -11,6 +11,7 @@ from importlib import metadata
 
 from reconciler.core.plan import Plan
 from reconciler.core.state import DesiredState, Identity, SourceFile, SourceRecord
+from reconciler.store import lock
 from reconciler.store.session import Connection, StaleReadError
 
 
@@ -60,12 +61,14 @@ def begin_run(connection: Connection, plan: Plan, identity: Identity, context: R
     return run
 
 
-def announce(connection: Connection, source: str, context: RunContext, *, run: int | None = None) -> None:
-    """Tell the triggers who writes, for this transaction."""
+def announce(
+    connection: Connection, source: str | None, context: RunContext, *, run: int | None = None
+) -> None:
+    """Tell the triggers who writes, for this transaction; a program that no files speak for has no source."""
     connection.execute(
         "SELECT set_config('reconciler.run', %s, true), set_config('reconciler.source', %s, true),"
         " set_config('reconciler.actor', %s, true), set_config('reconciler.reason', %s, true)",
-        ["" if run is None else str(run), source, context.actor, context.reason or ""],
+        ["" if run is None else str(run), source or "", context.actor, context.reason or ""],
     )
 
 
@@ -76,7 +79,7 @@ def finish_run(connection: Connection, run: int, generation: int) -> None:
         " WHERE id = %s",
         [generation, run],
     )
-    connection.execute("UPDATE registry SET generation = %s WHERE id = 1", [generation])
+    lock.raise_generation(connection, generation)
 
 
 def record_failure(
@@ -128,14 +131,15 @@ def write_source(connection: Connection, plan: Plan, desired: DesiredState, run:
 
 def _write_files(connection: Connection, source: str, files: Mapping[str, SourceFile]) -> None:
     connection.execute(
-        'CREATE TEMPORARY TABLE read_files (path TEXT COLLATE "C", sha256 TEXT, defines JSONB) ON COMMIT DROP'
+        'CREATE TEMPORARY TABLE reconciler_files (path TEXT COLLATE "C", sha256 TEXT, defines JSONB)'
+        " ON COMMIT DROP"
     )
-    with connection.cursor() as cursor, cursor.copy("COPY read_files FROM STDIN") as copy:
+    with connection.cursor() as cursor, cursor.copy("COPY reconciler_files FROM STDIN") as copy:
         for path, file in files.items():
             copy.write_row((path, file.sha256, json.dumps([str(address) for address in file.defines])))
     connection.execute(
         "INSERT INTO source_files (source, path, sha256, defines)"
-        " SELECT %s, path, sha256, defines FROM read_files ON CONFLICT (source, path) DO UPDATE SET"
+        " SELECT %s, path, sha256, defines FROM reconciler_files ON CONFLICT (source, path) DO UPDATE SET"
         " sha256 = EXCLUDED.sha256, defines = EXCLUDED.defines, gone = FALSE"
         " WHERE (source_files.gone, source_files.sha256, source_files.defines)"
         " IS DISTINCT FROM (FALSE, EXCLUDED.sha256, EXCLUDED.defines)",
@@ -143,6 +147,6 @@ def _write_files(connection: Connection, source: str, files: Mapping[str, Source
     )
     connection.execute(
         "UPDATE source_files f SET gone = TRUE WHERE f.source = %s AND NOT f.gone"
-        " AND NOT EXISTS (SELECT FROM read_files r WHERE r.path = f.path)",
+        " AND NOT EXISTS (SELECT FROM reconciler_files r WHERE r.path = f.path)",
         [source],
     )

@@ -25,7 +25,17 @@ from reconciler.core.address import EntityKind
 from reconciler.core.changes import Cause
 from reconciler.core.outcome import DETAIL_LIMIT, Outcome, Status
 from reconciler.core.provider_kind import ProbeLevel
-from reconciler.store.table_types import Base, Count, FalseByDefault, Generation, Items, Key, Made
+from reconciler.store.table_types import (
+    Base,
+    Count,
+    FalseByDefault,
+    Generation,
+    Items,
+    Key,
+    Made,
+    Name,
+    Total,
+)
 
 _KINDS = "kind IN ('provider', 'parameters', 'template', 'model')"
 _SHORT_DETAIL = f"length(detail) <= {DETAIL_LIMIT}"
@@ -138,6 +148,7 @@ class Override(Base):
     actor: Mapped[str | None]
     starts_at: Mapped[Made]
     ends_at: Mapped[datetime]
+    generation: Mapped[Generation]
 
     __table_args__ = (
         CheckConstraint(_KINDS, name="kind"),
@@ -218,6 +229,27 @@ class VerificationResult(Base):
     )
 
 
+class ModelUsage(Base):
+    """What was asked of a model in an hour, and how it ended; sums, never single calls."""
+
+    __tablename__ = "model_usage"
+
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    provider_name: Mapped[Name] = mapped_column(primary_key=True)
+    model_id: Mapped[Name] = mapped_column(primary_key=True)
+    outcome: Mapped[Outcome] = mapped_column(Text, primary_key=True)
+    calls: Mapped[Total]
+    input_tokens: Mapped[Total]
+    output_tokens: Mapped[Total]
+    latency_ms: Mapped[Total]
+    longest_ms: Mapped[Count]
+
+    __table_args__ = tuple(
+        CheckConstraint(f"{column} >= 0", name=column)
+        for column in ("calls", "input_tokens", "output_tokens", "latency_ms", "longest_ms")
+    )
+
+
 class AuditEvent(Base):
     """One line of the trail, partitioned by time; triggers write it, nobody else does."""
 
@@ -241,8 +273,10 @@ class AuditEvent(Base):
 
     __table_args__ = (
         PrimaryKeyConstraint("at", "id"),
-        CheckConstraint("action IN ('insert', 'update', 'delete', 'truncate', 'verify')", name="action"),
-        CheckConstraint("cause IN ('files', 'drift', 'both')", name="cause"),
+        CheckConstraint(
+            "action IN ('insert', 'update', 'delete', 'truncate', 'verify', 'override')", name="action"
+        ),
+        CheckConstraint("cause IN ('files', 'drift', 'both', 'code')", name="cause"),
         Index("audit_events_address_idx", "address", "at"),
         {"postgresql_partition_by": "RANGE (at)"},
     )

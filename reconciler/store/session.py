@@ -18,6 +18,19 @@ IDLE_LIMIT = "60s"
 
 APPLICATION = "reconciler"
 
+# What every connection of ours is opened with; none of it is a start-up option.
+OPTIONS: dict[str, Any] = {
+    "autocommit": True,
+    "prepare_threshold": None,
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    # A host that vanished while an answer was due; keepalives notice it only while nothing is.
+    "tcp_user_timeout": 25_000,
+    "application_name": APPLICATION,
+}
+
 # What of ours is violated where a row came or went between the reading and the writing.
 RACED = frozenset(
     {
@@ -60,7 +73,7 @@ def sqlalchemy_url(url: str) -> str:
     return libpq_url(url).replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
     """The URL for libpq, if libpq reads it as it was meant: its own complaints would quote the password.
 
     A password with an `@` or a `/` that is not encoded moves a part of itself into the host, port or name.
@@ -134,15 +147,6 @@ def connect(url: str) -> Iterator[Connection]:
     No start-up options, no prepared statements; everything that is set is set for one transaction.
     """
     with translated():
-        connection = psycopg.connect(
-            _checked_url(url),
-            autocommit=True,
-            prepare_threshold=None,
-            connect_timeout=10,
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            application_name=APPLICATION,
-        )
+        connection = psycopg.connect(checked_url(url), **OPTIONS)
         with connection:
             yield connection

@@ -21,6 +21,7 @@ Items = Annotated[list[Any], mapped_column(JSON, server_default=text("'[]'"))]
 TrueByDefault = Annotated[bool, mapped_column(server_default=text("TRUE"))]
 FalseByDefault = Annotated[bool, mapped_column(server_default=text("FALSE"))]
 Count = Annotated[int, mapped_column(server_default=text("0"))]
+Total = Annotated[int, mapped_column(BigInteger, server_default=text("0"))]
 Generation = Annotated[int, mapped_column(BigInteger, server_default=text("0"))]
 Made = Annotated[datetime, mapped_column(server_default=func.now())]
 # A trigger sets it where the statement does not.

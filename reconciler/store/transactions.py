@@ -28,7 +28,7 @@ _SETTINGS = (
     "reconciler.cause",
 )
 # Temporary tables of ours that go with a transaction of our own.
-_TEMPORARY = ("planned", "read_files", "found")
+_TEMPORARY = ("reconciler_planned", "reconciler_files", "reconciler_found")
 
 
 def is_within(connection: Connection) -> bool:

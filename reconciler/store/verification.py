@@ -177,31 +177,47 @@ def write_findings(
     Only what is still claimed is stored: a model that somebody else took over gets their result. Nor is what
     was asked about rows that changed after `since`: it says nothing of how they are now. A success
     lifts the hold that waited for it. `last_verified` of the model is a copy for readers; `is_active` changes
-    only where a hold is set or lifted, and then the registry's generation is raised.
+    only where a hold is set or lifted. Where a status, a hold or an activity changes, the registry's
+    generation is raised once, and those models carry it.
 
     Raises:
         LockHeldError: Another run held the registry for `lock_timeout` seconds; nothing is stored.
     """
-    with lock.writing(connection, lock_timeout=lock_timeout):
-        announce(connection, source, context)
-        row = connection.execute(_HELD_NOW).fetchone()
-        held, models = row or (0, 0)
-        connection.execute(_FOUND)
-        with connection.cursor() as cursor, cursor.copy("COPY found FROM STDIN") as copy:
-            for finding in guard(findings, held, models):
-                copy.write_row(_row(finding, at))
-        # Else the planner takes it for a handful of rows.
-        connection.execute("ANALYZE found")
-        connection.execute(_KEPT, [claim.until])
-        connection.execute(_LOST, [claim.until])
-        connection.execute(_STALE, [*since] * 4)
-        connection.execute(_RESULTS, [source])
-        connection.execute(_STATUSES)
-        switched = connection.execute(_LIFTED).rowcount + connection.execute(_HELD).rowcount
-        connection.execute(_VERIFIED)
-        release(connection, claim)
-        if switched:
-            connection.execute("UPDATE registry SET generation = generation + 1 WHERE id = 1")
+
+    def attempt() -> None:
+        with lock.writing(connection, lock_timeout=lock_timeout) as generation:
+            announce(connection, source, context)
+            row = connection.execute(_HELD_NOW).fetchone()
+            held, models = row or (0, 0)
+            _copy(connection, guard(findings, held, models), at)
+            connection.execute(_KEPT, [claim.until])
+            connection.execute(_LOST, [claim.until])
+            connection.execute(_STALE, [*since] * 4)
+            connection.execute(_RESULTS, [source])
+            if _write_models(connection, generation + 1):
+                lock.raise_generation(connection, generation + 1)
+            release(connection, claim)
+
+    lock.patiently(attempt, lock_timeout=lock_timeout)
+
+
+def _copy(connection: Connection, findings: tuple[Finding, ...], at: datetime) -> None:
+    connection.execute(_FOUND)
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for finding in findings:
+            copy.write_row(_row(finding, at))
+    # Else the planner takes it for a handful of rows.
+    connection.execute("ANALYZE reconciler_found")
+
+
+def _write_models(connection: Connection, generation: int) -> bool:
+    """Bring statuses, holds and times up to date; whether anything changed that readers must hear of."""
+    moved = connection.execute(_MOVED).rowcount
+    connection.execute(_STATUSES)
+    lifted = connection.execute(_LIFTED, [generation]).rowcount
+    held = connection.execute(_HELD, [generation]).rowcount
+    connection.execute(_VERIFIED, [generation])
+    return moved + lifted + held > 0
 
 
 # Models that wait for their first success are not active, so they are no part of what a share is taken of.
@@ -211,27 +227,34 @@ SELECT count(*) FILTER (WHERE m.hold = 'failing'),
 {_VERIFIABLE} {_CONDITION}
 """
 _FOUND = """
-CREATE TEMPORARY TABLE found (
+CREATE TEMPORARY TABLE reconciler_found (
     model_id INTEGER, address TEXT, probe TEXT, outcome TEXT, http_status INTEGER, provider_code TEXT,
     answered_by TEXT, latency_ms INTEGER, retry_after DOUBLE PRECISION, detail TEXT, status TEXT,
     failures INTEGER, at TIMESTAMPTZ, next_due TIMESTAMPTZ, last_verified TIMESTAMPTZ,
-    holds BOOLEAN, fingerprint TEXT, digest TEXT
+    holds BOOLEAN, fingerprint TEXT, digest TEXT, moved BOOLEAN NOT NULL DEFAULT FALSE
 ) ON COMMIT DROP
+"""
+_COPY = """
+COPY reconciler_found (
+    model_id, address, probe, outcome, http_status, provider_code, answered_by, latency_ms, retry_after,
+    detail, status, failures, at, next_due, last_verified, holds, fingerprint, digest
+) FROM STDIN
 """
 # A model that was deleted by hand meanwhile has no verification any more; one that another process took over
 # is theirs.
 _LOST = """
-DELETE FROM found f
+DELETE FROM reconciler_found f
 WHERE NOT EXISTS (SELECT FROM model_verification k WHERE k.model_id = f.model_id AND k.claimed_until = %s)
 """
 # Locked first, in the order of claiming, so that nobody takes one over between these statements.
 _KEPT = """
 SELECT FROM model_verification k
-WHERE k.claimed_until = %s AND k.model_id IN (SELECT model_id FROM found) ORDER BY k.model_id FOR UPDATE
+WHERE k.claimed_until = %s AND k.model_id IN (SELECT model_id FROM reconciler_found)
+ORDER BY k.model_id FOR UPDATE
 """
 # An apply marks rows with its generation, a hand edit with its time.
 _STALE = """
-DELETE FROM found f USING provider_model_configs m
+DELETE FROM reconciler_found f USING provider_model_configs m
 JOIN llm_parameters r ON r.id = m.parameters_id
 LEFT JOIN prompt_templates t ON t.id = m.prompt_template_id
 LEFT JOIN providers v ON v.name = m.provider_name
@@ -244,7 +267,12 @@ INSERT INTO verification_results (at, model_id, address, source, probe, outcome,
                                   answered_by, latency_ms, retry_after, detail)
 SELECT f.at, f.model_id, f.address, %s, f.probe, f.outcome, f.http_status, f.provider_code, f.answered_by,
        f.latency_ms, f.retry_after, f.detail
-FROM found f JOIN provider_model_configs m ON m.id = f.model_id
+FROM reconciler_found f JOIN provider_model_configs m ON m.id = f.model_id
+"""
+# Which statuses change, while the old ones are there to be compared with.
+_MOVED = """
+UPDATE reconciler_found f SET moved = TRUE
+FROM model_verification k WHERE k.model_id = f.model_id AND k.status <> f.status
 """
 _STATUSES = """
 UPDATE model_verification k SET
@@ -253,22 +281,26 @@ UPDATE model_verification k SET
     latency_ms = f.latency_ms, retry_after = f.retry_after, detail = f.detail, checked_at = f.at,
     next_due = COALESCE(f.next_due, k.next_due), secret_fingerprint = f.fingerprint,
     parameters_digest = f.digest
-FROM found f WHERE f.model_id = k.model_id
+FROM reconciler_found f WHERE f.model_id = k.model_id
 """
 _LIFTED = """
-UPDATE provider_model_configs m SET hold = NULL, is_active = TRUE
-FROM found f
+UPDATE provider_model_configs m SET hold = NULL, is_active = TRUE, updated_at = now(), generation = %s
+FROM reconciler_found f
 WHERE m.id = f.model_id AND f.outcome = 'ok' AND f.status = 'verified' AND m.hold IS NOT NULL
 """
 _HELD = """
-UPDATE provider_model_configs m SET hold = 'failing', is_active = FALSE
-FROM found f
+UPDATE provider_model_configs m SET hold = 'failing', is_active = FALSE, updated_at = now(), generation = %s
+FROM reconciler_found f
 WHERE m.id = f.model_id AND f.holds AND m.is_active AND m.hold IS NULL
 """
+# One write of a row for both: what readers must hear of, and the copy of the time, which tells them nothing.
 _VERIFIED = """
-UPDATE provider_model_configs m SET last_verified = f.last_verified
-FROM found f
-WHERE m.id = f.model_id AND f.last_verified IS DISTINCT FROM m.last_verified
+UPDATE provider_model_configs m SET
+    last_verified = f.last_verified,
+    generation = CASE WHEN f.moved THEN %s ELSE m.generation END,
+    updated_at = CASE WHEN f.last_verified IS DISTINCT FROM m.last_verified THEN now() ELSE m.updated_at END
+FROM reconciler_found f
+WHERE m.id = f.model_id AND (f.moved OR f.last_verified IS DISTINCT FROM m.last_verified)
 """
 
 

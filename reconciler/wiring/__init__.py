@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.settings import Settings, from_environment
-from reconciler.wiring.databases import current, embedded_stop, embedded_url, open_registry, upgrade
-from reconciler.wiring.registry import Registry
+from reconciler.wiring.databases import current, embedded_stop, embedded_url, open_verbs, upgrade
+from reconciler.wiring.verbs import Verbs
 
 if TYPE_CHECKING:
     from reconciler.core.state import DesiredState
 
 __all__ = [
-    "Registry",
+    "Verbs",
     "current",
     "embedded_stop",
     "embedded_url",
     "json_schema",
     "load",
-    "open_registry",
+    "open_verbs",
     "rendered",
     "require_valid",
     "settings",

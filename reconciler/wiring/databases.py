@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from reconciler.errors import UsageError
 from reconciler.settings import Settings
-from reconciler.wiring.registry import Registry
+from reconciler.wiring.verbs import Verbs
 
 Say = Callable[[str], None]
 
@@ -15,7 +15,7 @@ EMBEDDED = "embedded"
 
 
 @contextmanager
-def open_registry(settings: Settings, *, say: Say, write: bool) -> Iterator[Registry]:
+def open_verbs(settings: Settings, *, say: Say, write: bool) -> Iterator[Verbs]:
     """Open the registry; `write` sets up a database that has none of our tables.
 
     Raises:
@@ -26,17 +26,17 @@ def open_registry(settings: Settings, *, say: Say, write: bool) -> Iterator[Regi
     from reconciler.store import migrate
     from reconciler.store.session import connect
 
-    with _database(settings, say) as url, connect(url) as connection:
+    with named_database(settings, say) as url, connect(url) as connection:
         found = migrate.revision(connection)
         if found is None and write:
             say("Setting up the tables.")
             migrate.upgrade(url)
         migrate.check_current(migrate.revision(connection))
-        yield Registry(connection, settings, say)
+        yield Verbs(connection, settings, say)
 
 
 @contextmanager
-def _database(settings: Settings, say: Say) -> Iterator[str]:
+def named_database(settings: Settings, say: Say) -> Iterator[str]:
     """The URL of the database, with the embedded server running where that is meant."""
     url = settings.database_url
     if url is None and settings.ci:
@@ -61,7 +61,7 @@ def upgrade(settings: Settings, say: Say) -> tuple[str | None, str]:
     """Bring the database to this program's revision; its revision before and after."""
     from reconciler.store import migrate
 
-    with _database(settings, say) as url:
+    with named_database(settings, say) as url:
         return migrate.upgrade(url)
 
 
@@ -70,7 +70,7 @@ def current(settings: Settings, say: Say) -> tuple[str | None, str]:
     from reconciler.store import migrate
     from reconciler.store.session import connect
 
-    with _database(settings, say) as url, connect(url) as connection:
+    with named_database(settings, say) as url, connect(url) as connection:
         return migrate.revision(connection), migrate.head()
 
 

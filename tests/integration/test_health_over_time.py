@@ -230,7 +230,7 @@ def verified(database, tmp_path):
     def verify(*, retention="90d", **selection):
         said = []
         chosen = Settings(database_url=database, home=tmp_path, retention=retention)
-        with wiring.open_registry(chosen, say=said.append, write=False) as registry:
+        with wiring.open_verbs(chosen, say=said.append, write=False) as registry:
             results = registry.verification.verify(Selection(**selection))
         return [result.address.key for result in results], [line for line in said if "removed" in line]
 

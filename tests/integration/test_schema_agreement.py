@@ -24,6 +24,7 @@ CLASSES = {
     "ModelVerification": "model_verification",
     "VerificationBudget": "verification_budgets",
     "VerificationResult": "verification_results",
+    "ModelUsage": "model_usage",
     "AuditEvent": "audit_events",
 }
 
@@ -31,6 +32,12 @@ CLASSES = {
 ONE_SIDED = [
     "DROP TRIGGER providers_record_truncate ON providers",
     "DROP TRIGGER model_verification_record_update ON model_verification",
+    "DROP TRIGGER provider_model_configs_mark_update ON provider_model_configs",
+    "DROP TRIGGER overrides_record_insert ON overrides",
+    "DROP TRIGGER registry_notify ON registry",
+    "ALTER FUNCTION reconciler_record_override() RESET timezone",
+    "GRANT EXECUTE ON FUNCTION reconciler_raised() TO PUBLIC",
+    "ALTER TABLE model_usage DROP CONSTRAINT model_usage_calls_check",
     "ALTER TABLE verification_budgets DROP CONSTRAINT verification_budgets_used_check",
     "GRANT EXECUTE ON FUNCTION reconciler_record_status() TO PUBLIC",
     "ALTER TABLE providers DISABLE TRIGGER providers_touch",
@@ -85,8 +92,8 @@ def test_a_new_database_holds_what_is_built_in_and_nothing_else(migrated):
 
 def test_the_schema_has_a_line_for_everything(migrated):
     lines = schema.dump(migrated).splitlines()
-    assert sum(line.startswith("trigger ") for line in lines) == 4 * 5 + 5
-    assert sum(line.startswith("function ") for line in lines) == 7
+    assert sum(line.startswith("trigger ") for line in lines) == 4 * 5 + 5 + 5 * 4 + 4 + 1
+    assert sum(line.startswith("function ") for line in lines) == 12
     assert any(line.startswith("view effective_models") for line in lines)
     for table in ("audit_events", "verification_results"):
         assert any(f"{table}_default" in line and f"partition of {table} DEFAULT" in line for line in lines)

@@ -44,7 +44,7 @@ def test_a_model_comes_with_its_parameters_and_its_template(session):
     assert found.prompt_template is not None
     assert found.prompt_template.query_prefix == "Question:"
     assert (found.labels, found.limits, found.capabilities) == ({"team": "rag"}, {"context": 8192}, ["tools"])
-    assert (found.is_active, found.mode, found.hold, found.generation) == (True, "chat", None, 0)
+    assert (found.is_active, found.mode, found.hold, found.generation) == (True, "chat", None, 1)
 
 
 def test_a_model_without_a_template_is_found_too(session):

@@ -123,18 +123,18 @@ def test_what_is_built_in_is_no_event_of_the_trail(database):
         assert connection.execute("SELECT count(*) FROM audit_events").fetchone() == (0,)
 
 
-def first_release(url):
-    """Make the tables as the first release made them."""
+def release(url, number):
+    """Make the tables as an earlier release made them."""
     from alembic import command
 
     with connect(url) as driver, migrate._bound(driver) as connection:
         config = migrate._config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, number)
 
 
 def test_a_registry_of_the_first_release_keeps_everything_and_tells_statuses_from_then_on(empty_database):
-    first_release(empty_database)
+    release(empty_database, "0001")
     with psycopg.connect(empty_database, autocommit=True) as connection:
         # A month of the trail that somebody made, with what is in it.
         connection.execute(
@@ -162,3 +162,45 @@ def test_a_registry_of_the_first_release_keeps_everything_and_tells_statuses_fro
 
 
 KEPT = ("provider_model_configs", "model_verification", "audit_events", "llm_parameters", "registry")
+
+
+def test_a_registry_of_the_second_release_keeps_everything_and_tells_readers_from_then_on(empty_database):
+    release(empty_database, "0002")
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("UPDATE registry SET generation = 41")
+        connection.execute("INSERT INTO providers (name, kind, generation) VALUES ('p', 'openai', 41)")
+        connection.execute(
+            "INSERT INTO provider_model_configs (provider_name, model_id, parameters_id, generation)"
+            " SELECT 'p', 'm', id, 41 FROM llm_parameters"
+        )
+        connection.execute(
+            "INSERT INTO overrides (kind, key, fields, reason, ends_at)"
+            " VALUES ('model', 'p/m', '{\"is_active\": false}', 'a fire', '2040-01-01')"
+        )
+        connection.execute("CREATE ROLE upgrade_reader")
+        try:
+            connection.execute("GRANT SELECT ON effective_models TO upgrade_reader")
+            tables = ("providers", *KEPT)
+            kept = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+            assert migrate.upgrade(empty_database) == ("0002", migrate.head())
+            assert {
+                table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables
+            } == kept
+            may = "SELECT has_table_privilege('upgrade_reader', 'effective_models', 'SELECT')"
+            assert connection.execute(may).fetchone() == (True,)
+        finally:
+            connection.execute("DROP OWNED BY upgrade_reader")
+            connection.execute("DROP ROLE upgrade_reader")
+        assert connection.execute("SELECT is_active FROM effective_models").fetchall() == [(False,)]
+        connection.execute("UPDATE providers SET base_url = 'https://x.example'")
+        connection.execute("UPDATE overrides SET ends_at = '2041-01-01'")
+        marks = "SELECT generation FROM registry UNION ALL SELECT generation FROM providers"
+        assert connection.execute(marks).fetchall() == [(43,), (42,)]
+        told = "SELECT address FROM audit_events WHERE action = 'override'"
+        assert connection.execute(told).fetchall() == [("model:p/m",)]
+
+
+def test_an_upgraded_registry_is_as_a_new_one(empty_database, database):
+    release(empty_database, "0002")
+    migrate.upgrade(empty_database)
+    assert schema.whole(empty_database) == schema.whole(database)

@@ -4,7 +4,8 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 from support import postgres
-from support.rows import insert, insert_model, row_id
+from support.polling import eventually
+from support.rows import insert, insert_model, insert_override, row_id
 
 # Each audited table: a row made by hand, its address, one more change.
 ENTITIES = [
@@ -491,3 +492,162 @@ def test_the_view_shows_a_model_with_nothing_of_its_own(connection):
         "SELECT parameters_name, parameters, template_name, system_prompt FROM effective_models"
     )
     assert found.fetchall() == [("default", {}, None, None)]
+
+
+# -- overrides
+
+
+def effective(connection, columns="is_active, parameters, template_name, system_prompt, override_id"):
+    return connection.execute(f"SELECT {columns} FROM effective_models ORDER BY id").fetchall()
+
+
+@pytest.fixture
+def overridden(connection):
+    """A model with a set and a template of its own, and another template beside it."""
+    insert(
+        connection,
+        "providers",
+        name="p",
+        kind="mine",
+        base_url="https://x.example",
+        credentials={"api_key": "env:X_API_KEY"},
+        kind_spec={"protocol": "openai"},
+    )
+    base = insert(connection, "llm_parameters", name="base", temperature=0.7, top_k=5)
+    template = insert(connection, "prompt_templates", name="own", system_prompt="own words")
+    insert(connection, "prompt_templates", name="other", system_prompt="other words")
+    insert_model(connection, "p/a/b", parameters_id=base, prompt_template_id=template)
+    return connection
+
+
+STORED = (True, {"temperature": 0.7, "top_k": 5}, "own", "own words")
+HELD = [
+    pytest.param({}, STORED, id="nothing"),
+    pytest.param({"is_active": False}, (False, *STORED[1:]), id="activity"),
+    pytest.param(
+        {"parameters": {"temperature": 0.1, "top_k": None, "seed": 4, "extra": {"a": 1}}},
+        (True, {"temperature": 0.1, "seed": 4, "extra": {"a": 1}}, *STORED[2:]),
+        id="parameters",
+    ),
+    pytest.param({"prompt_template": "other"}, (*STORED[:2], "other", "other words"), id="another template"),
+    pytest.param({"prompt_template": None}, (*STORED[:2], None, None), id="no template"),
+    pytest.param({"prompt_template": "gone"}, (*STORED[:2], None, None), id="a template that is not there"),
+    pytest.param({"is_active": "yes"}, STORED, id="an activity that is none"),
+    pytest.param({"is_active": None}, STORED, id="an activity of null"),
+    pytest.param({"parameters": [1]}, STORED, id="parameters that are none"),
+    pytest.param({"parameters": None}, STORED, id="parameters of null"),
+    pytest.param({"prompt_template": 5}, STORED, id="a template that is none"),
+    pytest.param({"temperature": 9}, STORED, id="a field that there is none of"),
+    pytest.param([{"is_active": False}], STORED, id="a list"),
+    pytest.param(["prompt_template", "is_active"], STORED, id="a list of names"),
+    pytest.param("prompt_template", STORED, id="a text"),
+    pytest.param(None, STORED, id="null"),
+    pytest.param(7, STORED, id="a number"),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), HELD)
+def test_an_override_is_joined_in_and_what_a_hand_spoilt_holds_nothing(overridden, fields, expected):
+    made = insert_override(overridden, "p/a/b", fields)
+    assert effective(overridden) == [(*expected, made)]
+    assert overridden.execute("SELECT is_active FROM provider_model_configs").fetchall() == [(True,)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"starts_at": "2039-12-31"}, id="not yet begun"),
+        pytest.param({"starts_at": "2020-01-01", "ends_at": "2020-01-02"}, id="over"),
+        pytest.param({"kind": "provider"}, id="of another kind"),
+    ],
+)
+def test_an_override_that_is_not_live_holds_nothing(overridden, values):
+    insert_override(overridden, "p/a/b", {"is_active": False}, **values)
+    assert effective(overridden) == [(*STORED, None)]
+
+
+def test_an_override_ends_without_anybody_doing_anything(overridden):
+    overridden.execute(
+        "INSERT INTO overrides (kind, key, fields, reason, starts_at, ends_at)"
+        " SELECT 'model', 'p/a/b', '{\"is_active\": false}', 'r', now() - interval '1 hour',"
+        " clock_timestamp() + interval '150 ms'"
+    )
+    assert effective(overridden, "is_active") == [(False,)]
+    assert eventually(lambda: effective(overridden, "is_active") == [(True,)])
+
+
+def test_of_several_overrides_the_newest_that_lives_counts_whole(overridden):
+    insert_override(overridden, "p/a/b", {"is_active": False, "prompt_template": None})
+    newest = insert_override(overridden, "p/a/b", {"parameters": {"top_k": 9}})
+    insert_override(overridden, "p/a/b", {"is_active": False}, starts_at="2020-01-01", ends_at="2020-01-02")
+    insert_override(overridden, "p/a", {"is_active": False})
+    assert effective(overridden) == [(True, {"temperature": 0.7, "top_k": 9}, *STORED[2:], newest)]
+
+
+@pytest.mark.parametrize(
+    ("provider", "stored", "held", "expected"),
+    [
+        pytest.param(True, False, True, True, id="switched on"),
+        pytest.param(False, True, True, False, id="its provider is off"),
+        pytest.param(True, True, False, False, id="switched off"),
+    ],
+)
+def test_an_overrides_activity_stands_in_the_models_place(overridden, provider, stored, held, expected):
+    overridden.execute("UPDATE providers SET is_active = %s", [provider])
+    overridden.execute("UPDATE provider_model_configs SET is_active = %s", [stored])
+    insert_override(overridden, "p/a/b", {"is_active": held})
+    assert effective(overridden, "is_active") == [(expected,)]
+
+
+def test_the_view_tells_where_a_model_is_served_and_why_it_is_overridden(overridden):
+    insert_override(overridden, "p/a/b", {}, reason="the line is down")
+    columns = "override_reason, override_until = '2040-01-01', base_url, credentials, kind_spec"
+    assert effective(overridden, columns) == [
+        ("the line is down", True, "https://x.example", {"api_key": "env:X_API_KEY"}, {"protocol": "openai"})
+    ]
+
+
+def test_overrides_are_recorded_with_their_values_and_times(connection):
+    made = insert_override(connection, "p/a", {"is_active": False}, starts_at="2030-01-01", actor="ann")
+    connection.execute("SELECT set_config('TimeZone', 'Asia/Tokyo', true)")
+    connection.execute("UPDATE overrides SET ends_at = '2031-01-01 00:00+00' WHERE id = %s", [made])
+    connection.execute("UPDATE overrides SET generation = 9")
+    connection.execute("SELECT set_config('reconciler.reason', 'all is well', true)")
+    connection.execute("SELECT set_config('reconciler.actor', 'bob', true)")
+    connection.execute("DELETE FROM overrides")
+    begun = {"starts_at": "2030-01-01T00:00:00+00:00", "ends_at": "2040-01-01T00:00:00+00:00"}
+    end = {"ends_at": "2031-01-01T00:00:00+00:00"}
+    fields = {"fields": {"is_active": False}}
+    assert trail(connection, "action, address, before, after, reason, actor") == [
+        ("override", "model:p/a", None, {**fields, **begun}, "a fire", None),
+        ("override", "model:p/a", {"ends_at": begun["ends_at"]}, end, "a fire", None),
+        ("override", "model:p/a", {**fields, **begun, **end}, None, "all is well", "bob"),
+    ]
+
+
+def test_a_change_of_an_overrides_reason_or_model_is_recorded_too(connection):
+    insert_override(connection, "p/a", {})
+    forget(connection)
+    connection.execute("UPDATE overrides SET key = 'p/b', reason = 'another'")
+    assert trail(connection, "address, before, after, reason") == [
+        ("model:p/b", {"key": "p/a", "reason": "a fire"}, {"key": "p/b", "reason": "another"}, "another")
+    ]
+
+
+def test_a_truncate_of_overrides_is_recorded(connection):
+    insert_override(connection, "p/a", {})
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    forget(connection)
+    connection.execute("TRUNCATE overrides")
+    assert trail(connection) == [("override", "model:*", None, None)]
+
+
+# -- usage
+
+
+@pytest.mark.parametrize("column", ["calls", "input_tokens", "output_tokens", "latency_ms", "longest_ms"])
+def test_nothing_is_used_less_than_not_at_all(connection, column):
+    named = {"hour": "2030-01-01", "provider_name": "p", "model_id": "a", "outcome": "ok"}
+    insert(connection, "model_usage", key=column, **named)
+    with pytest.raises(errors.CheckViolation, match=f"model_usage_{column}_check"):
+        insert(connection, "model_usage", key=column, **{**named, "outcome": "timeout", column: -1})

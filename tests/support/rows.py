@@ -40,3 +40,24 @@ def row_id(connection: psycopg.Connection, table: str, name: str) -> int:
     row = connection.execute(asked, [name]).fetchone()
     assert row is not None
     return row[0]
+
+
+def insert_override(connection: psycopg.Connection, address: str, fields: Any, **values: Any) -> int:
+    """Insert an override of the model `provider/model_id` for a long time, by default from now on."""
+    given = {"kind": "model", "reason": "a fire", "ends_at": "2040-01-01", "generation": 0, **values}
+    row = connection.execute(
+        "INSERT INTO overrides (kind, key, fields, reason, actor, starts_at, ends_at, generation)"
+        " VALUES (%s, %s, %s, %s, %s, COALESCE(%s::timestamptz, now()), %s, %s) RETURNING id",
+        [
+            given["kind"],
+            address,
+            Jsonb(fields),
+            given["reason"],
+            given.get("actor"),
+            given.get("starts_at"),
+            given["ends_at"],
+            given["generation"],
+        ],
+    ).fetchone()
+    assert row is not None
+    return row[0]

@@ -67,6 +67,7 @@ def test_plan_answers_as_agreed():
     document = json.loads(report.plan(found))
     assert list(document) == [
         "format", "source", "revision", "summary", "changes", "deferred", "problems", "refusals", "digest",
+        "overrides",
     ]  # fmt: skip
     assert document["summary"] == SUMMARY
     assert document["changes"][1] == {

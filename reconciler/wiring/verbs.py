@@ -1,4 +1,4 @@
-"""The registry over one connection: what the commands call, each verb once."""
+"""The verbs of the command line over one connection: what the commands call, each verb once."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-class Registry:
-    """The registry over one connection: what the commands call, each verb once.
+class Verbs:
+    """The verbs of the command line over one connection.
 
     Args:
         connection: A connection in autocommit mode.

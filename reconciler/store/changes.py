@@ -1,0 +1,133 @@
+"""What a reader needs to follow the registry: the models of which anything changed since a generation, and
+marks that betray what is gone without a row to tell of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.store import effective
+from reconciler.store.effective import Statement
+from reconciler.store.fetching import Row, fetched
+from reconciler.store.observe import snapshot
+from reconciler.store.session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What tells of deletions, cheap enough to be read at every change.
+
+    Attributes:
+        models: How many models there are.
+        providers: The names of the registered providers.
+    """
+
+    models: int
+    providers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Models as they were at one commit.
+
+    Attributes:
+        rows: One row a model, in no order; `reconciler.runtime.reading` knows what is where.
+        generation: The registry's generation then.
+        now: The database's time then.
+        marks: Those of that commit.
+    """
+
+    rows: Sequence[Row]
+    generation: int
+    now: datetime
+    marks: Marks
+
+
+# Looked up one by one; more are read with all the others.
+FEW = 5_000
+# Nothing changes after it.
+_NEVER = 2**63 - 1
+
+# The largest tables are looked through once.
+_MARKS = """
+SELECT (SELECT COALESCE(max(generation), 0) FROM registry), statement_timestamp(),
+       count(*), ARRAY(SELECT name FROM providers),
+       array_agg(provider_name) FILTER (WHERE generation > %(since)s),
+       array_agg(model_id) FILTER (WHERE generation > %(since)s)
+FROM provider_model_configs
+"""
+# Each table once, and not the rows that are put together of them: what changed is little, and is looked up
+# where it is. Models with an override come always: no row tells of one that is deleted beside another. What a
+# run gains or loses for its source bears the run.
+_CHANGED_BESIDE = """
+SELECT c.provider_name, c.model_id
+      FROM providers x JOIN provider_model_configs c ON c.provider_name = x.name
+      WHERE x.generation > %(since)s
+UNION SELECT c.provider_name, c.model_id
+      FROM llm_parameters x JOIN provider_model_configs c ON c.parameters_id = x.id
+      WHERE x.generation > %(since)s
+UNION SELECT c.provider_name, c.model_id
+      FROM prompt_templates x JOIN provider_model_configs c ON c.prompt_template_id = x.id
+      WHERE x.generation > %(since)s
+UNION SELECT split_part(e.key, '/', 1), substr(e.key, strpos(e.key, '/') + 1)
+      FROM managed_entities e JOIN reconcile_runs r ON r.id = e.run
+      WHERE e.kind = 'model' AND r.generation > %(since)s
+UNION SELECT c.provider_name, c.model_id
+      FROM managed_entities e JOIN reconcile_runs r ON r.id = e.run
+      JOIN llm_parameters x ON x.name = e.key JOIN provider_model_configs c ON c.parameters_id = x.id
+      WHERE e.kind = 'parameters' AND r.generation > %(since)s
+UNION SELECT c.provider_name, c.model_id
+      FROM managed_entities e JOIN reconcile_runs r ON r.id = e.run
+      JOIN prompt_templates x ON x.name = e.key JOIN provider_model_configs c ON c.prompt_template_id = x.id
+      WHERE e.kind = 'template' AND r.generation > %(since)s
+UNION SELECT split_part(key, '/', 1), substr(key, strpos(key, '/') + 1)
+      FROM overrides WHERE kind = 'model' AND (generation > %(since)s OR ends_at > statement_timestamp())
+"""
+
+
+def everything(connection: Connection) -> Changes:
+    """All models.
+
+    Raises:
+        SchemaError: The database has none of our tables, or older ones.
+    """
+    with snapshot(connection):
+        (told,) = fetched(connection, Statement(_MARKS, {"since": _NEVER}))
+        return _changes(told, fetched(connection, effective.chosen()))
+
+
+def since(connection: Connection, generation: int, *, also: Collection[tuple[str, str]]) -> Changes:
+    """The models of which anything changed after a generation.
+
+    Args:
+        connection: A connection in autocommit mode.
+        generation: The generation.
+        also: Models that are read whether they changed or not, by provider and id.
+
+    Raises:
+        SchemaError: The database has none of our tables, or older ones.
+    """
+    with snapshot(connection):
+        (told,) = fetched(connection, Statement(_MARKS, {"since": generation}))
+        beside = fetched(connection, Statement(_CHANGED_BESIDE, {"since": generation}))
+        *_, providers, models = told
+        pairs = {
+            *zip(providers or (), models or (), strict=True),
+            *((row[0], row[1]) for row in beside),
+            *also,
+        }
+        return _changes(told, _rows(connection, pairs))
+
+
+def _rows(connection: Connection, pairs: Collection[tuple[str, str]]) -> Sequence[Row]:
+    if not pairs:
+        return ()
+    few = len(pairs) <= FEW
+    return fetched(connection, effective.addressed(pairs) if few else effective.chosen())
+
+
+def _changes(told: Row, rows: Sequence[Row]) -> Changes:
+    generation, now, models, providers, *_ = told
+    return Changes(tuple(rows), generation, now, Marks(models, frozenset(providers)))

@@ -1,0 +1,53 @@
+"""Engines of our own, with the connections that everything of ours uses; apart from the doors, which also
+lead through engines of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from reconciler.errors import UsageError
+from reconciler.store.session import OPTIONS, checked_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def own_engine(url: str) -> Iterator[Engine]:
+    """An engine with a pool of its own, fit for a transaction-pooling proxy; closed at the end.
+
+    A connection that broke while nobody used it is noticed before it is used again. After the end, whoever
+    still asks for a connection gets a `UsageError` (`closed`).
+
+    Raises:
+        UsageError: The URL is none of PostgreSQL's, or cannot be read.
+    """
+    from sqlalchemy import create_engine
+
+    plain, is_open = checked_url(url), True
+
+    def connected() -> psycopg.Connection:
+        if not is_open:
+            hint = "use it inside of the `with` that opened it"
+            raise UsageError("The service is closed.", code="closed", hint=hint)
+        return psycopg.connect(plain, **OPTIONS)
+
+    engine = create_engine(
+        "postgresql+psycopg://",
+        # The URL is read by libpq alone, so that nothing of it stands in a message of SQLAlchemy.
+        creator=connected,
+        isolation_level="AUTOCOMMIT",
+        pool_pre_ping=True,
+        # Else every new connection asks what number this type has here.
+        use_native_hstore=False,
+    )
+    try:
+        yield engine
+    finally:
+        is_open = False
+        engine.dispose()
