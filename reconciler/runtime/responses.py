@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -17,8 +18,21 @@ from reconciler.core.rules import PARAMETER_FIELDS
 from reconciler.core.schemas import ParameterFields, TemplateFields
 from reconciler.core.state import Hold
 from reconciler.errors import StatusError, VerificationError
+from reconciler.settings import Settings
 
 Made = TypeVar("Made", bound=BaseModel)
+
+
+# pydantic's own places, set without its checks.
+_set_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
+
+
+@cache
+def _all_fields(schema: type[BaseModel]) -> set[str]:
+    """One set for all answers of a schema: a set of its own takes more memory than the answer."""
+    return set(schema.model_fields)
 
 
 def trusted(schema: type[Made], values: dict[str, Any]) -> Made:
@@ -26,11 +40,11 @@ def trusted(schema: type[Made], values: dict[str, Any]) -> Made:
 
     pydantic's own way to do this takes many times as long, and a registry has tens of thousands of rows.
     """
-    made = schema.__new__(schema)
+    made = object.__new__(schema)
     object.__setattr__(made, "__dict__", values)
-    object.__setattr__(made, "__pydantic_fields_set__", set(values))
-    object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", None)
+    _set_given(made, _all_fields(schema))
+    _set_extra(made, None)
+    _set_private(made, None)
     return made
 
 
@@ -207,6 +221,42 @@ class ProviderModelConfigResponse(ProviderModelConfigBase):
             provider=self.provider_name,
             model_id=self.model_id,
         )
+
+    def to_openai_kwargs(self) -> dict[str, Any]:
+        """Arguments for the official OpenAI SDK: `client.chat.completions.create(messages=…, **arguments)`.
+
+        They are the model and its parameters as the provider names them, what the SDK does not know under
+        `extra_body`; without any key. For a model of another mode they are those of `completions`,
+        `embeddings` or `responses`. `provider.openai_client()` is a client that they fit.
+
+        Raises:
+            UsageError: The provider does not speak OpenAI's protocol (`wrong-protocol`).
+            GenerationError: The provider must not be sent these parameters.
+        """
+        from reconciler.runtime.interchange import to_openai_kwargs
+
+        return to_openai_kwargs(self)
+
+    def to_litellm(
+        self, environ: Mapping[str, str] | None = None, settings: Settings | None = None
+    ) -> dict[str, Any]:
+        """Arguments for LiteLLM: `litellm.completion(messages=…, **arguments)`.
+
+        They are the model by LiteLLM's name, its endpoint, its parameters, and its key, which is a text that
+        shows nothing of itself in a log. Nothing is put in for the prompt template.
+
+        Args:
+            environ: Where `env:` references are resolved; by default the environment.
+            settings: What the operator has set; by default read from `environ`.
+
+        Raises:
+            UsageError: LiteLLM does not know such a provider (`wrong-protocol`).
+            GenerationError: A key is missing, or the operator does not allow its host.
+        """
+        from reconciler.runtime.interchange import to_litellm
+        from reconciler.runtime.works import means_of
+
+        return to_litellm(self, means_of(settings, environ).line.access)
 
     def require_verified(self) -> None:
         """Raise `VerificationError` where the model's last verification did not succeed."""

@@ -216,7 +216,7 @@ def spellings(secret):
 def logged():
     """What the server's log has by now, every statement of this database included."""
     log = (session.home() / "postgres.log").read_text(errors="replace")
-    assert "COPY found FROM STDIN" in log
+    assert "COPY reconciler_found (" in log
     return log
 
 
