@@ -63,9 +63,12 @@ SELECT m.id, m.provider_name, m.model_id, p.kind,
        COALESCE(o.is_active, m.is_active) AND COALESCE(p.is_active, TRUE) AS is_active,
        m.mode, m.version, m.limits, m.capabilities, m.labels, m.hold, m.last_verified,
        s.name AS parameters_name,
-       jsonb_strip_nulls((to_jsonb(s) - ARRAY['id', 'name', 'description', 'use_case', 'labels', 'is_active',
-                                              'generation', 'created_at', 'updated_at'])
-                         || COALESCE(o.parameters, '{}')) AS parameters,
+       -- What is null inside a value, as in a JSON schema, is part of it.
+       (SELECT COALESCE(jsonb_object_agg(v.key, v.value), '{}')
+        FROM jsonb_each((to_jsonb(s) - ARRAY['id', 'name', 'description', 'use_case', 'labels', 'is_active',
+                                             'generation', 'created_at', 'updated_at'])
+                        || COALESCE(o.parameters, '{}')) v
+        WHERE v.value <> 'null') AS parameters,
        CASE WHEN o.has_template THEN h.name ELSE t.name END AS template_name,
        CASE WHEN o.has_template THEN h.system_prompt ELSE t.system_prompt END AS system_prompt,
        CASE WHEN o.has_template THEN h.context_prefix ELSE t.context_prefix END AS context_prefix,

@@ -1,7 +1,7 @@
 """Measures what reading the registry from a program's own memory costs: the look-up beside a plain `dict` as
 the floor, the load, the memory, and how soon programs see a commit.
 
-    python tests/bench/registry_get.py [--models 50000] [--programs 10] [--runs 5] [--url postgresql://…]
+    python tests/bench/registry_get.py [--models 50000] [--programs 10] [--runs 5] [--database-url URL]
 
 The figures go to standard output as JSON, the story to standard error. Every model has a parameter set of its
 own, and files own it. Each look-up is for another model, in random order: neither side has them in the
@@ -66,7 +66,7 @@ def main() -> None:
         print(json.dumps(_reading(asked.reading, asked.runs)))
         return
     with (
-        registries.opened(asked.url) as server,
+        registries.opened(asked.database_url) as server,
         server.migrated() as template,
         server.database(template) as url,
     ):
@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=int, default=50_000, help="how many (default: %(default)s)")
     parser.add_argument("--programs", type=int, default=10, help="that wait (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="rounds and commits (default: %(default)s)")
-    parser.add_argument("--url", help="a server to use instead of one of our own")
+    parser.add_argument("--database-url", help="a server where databases may be made and dropped")
     parser.add_argument("--reading", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if min(asked.models, asked.programs, asked.runs) < 1:

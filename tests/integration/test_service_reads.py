@@ -295,7 +295,7 @@ _VALUES = st.fixed_dictionaries(
         "stop_sequences": st.sampled_from((["\n"], ["a", "b"])),
         "decoding_method": st.sampled_from(("greedy", "sample")),
         "extra": st.sampled_from(({"user": "x"}, {"n": [1, {"a": True}]})),
-        "response_format": st.sampled_from(("text", {"type": "json_object"})),
+        "response_format": st.sampled_from(("text", {"type": "json_object"}, {"schema": {"default": None}})),
         "unsupported": st.just("drop"),
     },
 )
