@@ -63,7 +63,11 @@ class ProviderConfigError(Exception):
 
 
 class UsageError(ProviderConfigError):
-    """The call itself is wrong: an unknown name, a missing choice, a contradiction."""
+    """The call itself is wrong: an unknown name, a missing choice, a contradiction.
+
+    >>> UsageError("There is no probe 'all'.", code="unknown-probe").code
+    'unknown-probe'
+    """
 
     code = "usage"
 
@@ -72,6 +76,9 @@ class SourceError(ProviderConfigError):
     """The files do not describe a valid configuration; nothing was written.
 
     ``problems`` holds every `reconciler.core.problem.Problem`, warnings included.
+
+    >>> SourceError([]).code
+    'invalid-source'
     """
 
     code = "invalid-source"
@@ -83,25 +90,45 @@ class SourceError(ProviderConfigError):
 
 
 class StoreUnavailableError(ProviderConfigError):
-    """PostgreSQL did not answer, or broke off."""
+    """PostgreSQL did not answer, or broke off.
+
+    >>> try:
+    ...     raise StoreUnavailableError("PostgreSQL is out of reach: connection refused")
+    ... except ProviderConfigError as error:
+    ...     error.code
+    'database-unavailable'
+    """
 
     code = "database-unavailable"
 
 
 class SchemaError(ProviderConfigError):
-    """The database's tables are missing, older or newer than this program."""
+    """The database's tables are missing, older or newer than this program.
+
+    >>> SchemaError("The tables are older than this program.", hint="run `reconciler db upgrade`").hint
+    'run `reconciler db upgrade`'
+    """
 
     code = "database-schema"
 
 
 class EmbeddedServerError(ProviderConfigError):
-    """The private PostgreSQL server cannot be started or reached."""
+    """The private PostgreSQL server cannot be started or reached.
+
+    >>> EmbeddedServerError("No PostgreSQL was found.", hint="install llm-reconciler[embedded]").code
+    'embedded-server'
+    """
 
     code = "embedded-server"
 
 
 class NotFoundError(ProviderConfigError):
-    """The registry has no such model, provider, parameter set or template."""
+    """The registry has no such model, provider, parameter set or template.
+
+    >>> error = NotFoundError("There is no such model.", provider="openai", model_id="gpt-5")
+    >>> error.provider, error.model_id
+    ('openai', 'gpt-5')
+    """
 
     code = "not-found"
 
@@ -110,6 +137,9 @@ class RegistrationError(ProviderConfigError):
     """What is to be stored cannot be stored: an unknown kind, another provider's template, a pasted key.
 
     ``problems`` holds one sentence for each thing that is wrong; empty where the message says it all.
+
+    >>> RegistrationError("It cannot be stored.", problems=["there is no kind opnai"]).problems
+    ('there is no kind opnai',)
     """
 
     code = "registration"
@@ -127,6 +157,10 @@ class OwnershipError(RegistrationError):
         source: The source whose files own it.
         file: The file, relative to the source's directory.
         line: The line in it, from 1.
+
+    >>> error = OwnershipError("Files own it.", source="default", file="rag.yaml", line=9)
+    >>> f"{error.file}:{error.line}"
+    'rag.yaml:9'
     """
 
     code = "managed-by-files"
@@ -143,6 +177,9 @@ class ParameterValidationError(ProviderConfigError):
     """Parameters that cannot be: outside of their range, of the wrong type, or not taken by the provider.
 
     ``problems`` holds one sentence for each, with the field's name in front.
+
+    >>> ParameterValidationError("It cannot be.", problems=["temperature 9 is more than 2"]).problems
+    ('temperature 9 is more than 2',)
     """
 
     code = "invalid-parameters"
@@ -153,7 +190,11 @@ class ParameterValidationError(ProviderConfigError):
 
 
 class StatusError(ProviderConfigError):
-    """A model or provider is not active where it has to be, or may not be switched on or off."""
+    """A model or provider is not active where it has to be, or may not be switched on or off.
+
+    >>> StatusError("model:openai/gpt-4o is not active.", code="inactive").code
+    'inactive'
+    """
 
     code = "status"
 
@@ -162,6 +203,9 @@ class VerificationError(ProviderConfigError):
     """A model that must be verified is not.
 
     ``outcome`` is the word for what the probe found, such as ``auth_failed``; ``None`` before the first one.
+
+    >>> VerificationError("It is not verified.", outcome="auth_failed").outcome
+    'auth_failed'
     """
 
     code = "not-verified"
@@ -178,6 +222,10 @@ class GenerationError(ProviderConfigError):
     ``outcome`` is the word for it, the same as verification's (``rate_limited``, ``timeout``, …);
     ``http_status`` the answer's status, if there was an answer; ``retry_after`` the seconds that the provider
     asked to wait.
+
+    >>> error = GenerationError("Too many requests.", outcome="rate_limited", retry_after=20.0)
+    >>> error.outcome, error.retry_after
+    ('rate_limited', 20.0)
     """
 
     code = "generation"
@@ -201,6 +249,9 @@ class RefusedError(ProviderConfigError):
     """A safety rule or an ownership conflict stands against the plan; nothing was written.
 
     ``refusals`` holds each `reconciler.core.changes.Refusal`, ``plan`` the whole plan, to be shown.
+
+    >>> RefusedError([]).exit_status
+    3
     """
 
     code = "refused"
@@ -213,14 +264,22 @@ class RefusedError(ProviderConfigError):
 
 
 class ConflictError(ProviderConfigError):
-    """Rows kept changing between reading and writing; nothing was written."""
+    """Rows kept changing between reading and writing; nothing was written.
+
+    >>> ConflictError("Rows kept changing.", hint="try again").hint
+    'try again'
+    """
 
     code = "conflict"
     exit_status = 3
 
 
 class LockHeldError(ProviderConfigError):
-    """Another run holds the registry's lock; nothing was written."""
+    """Another run holds the registry's lock; nothing was written.
+
+    >>> LockHeldError("Another run holds the registry.").exit_status
+    4
+    """
 
     code = "locked"
     exit_status = 4

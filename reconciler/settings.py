@@ -27,6 +27,9 @@ class Settings:
         fingerprint_key: What fingerprints of credentials are made with, at least 16 characters; `None` for a
             key that this machine keeps in its home.
         retention: How long results of verification are kept, as it was written: `90d`, or `off`.
+
+    >>> Settings(source="prod", lock_timeout=5.0).source
+    'prod'
     """
 
     database_url: str | None = field(default=None, repr=False)

@@ -90,7 +90,14 @@ class PromptTemplateCreate(_Request, TemplateFields):
 
 
 class PromptTemplateUpdate(_Request, TemplateFields):
-    """What changes in a prompt template: the fields that are given, `None` removing one."""
+    """What changes in a prompt template: the fields that are given, `None` removing one.
+
+    >>> PromptTemplateUpdate(answer_prefix="Answer:", context_prefix=None).given() == {
+    ...     "answer_prefix": "Answer:",
+    ...     "context_prefix": None,
+    ... }
+    True
+    """
 
 
 class ProviderCreate(_Request):
@@ -106,6 +113,9 @@ class ProviderCreate(_Request):
         verification: How its models are verified.
         labels: Words to find it by.
         protected: Whether a plan that would deactivate it is refused.
+
+    >>> ProviderCreate(name="acme", credentials={"api_key": "env:ACME_API_KEY"}).credentials
+    {'api_key': 'env:ACME_API_KEY'}
     """
 
     name: Name
@@ -119,7 +129,11 @@ class ProviderCreate(_Request):
 
 
 class ProviderUpdate(_Request):
-    """What changes in a provider: the fields that are given, `None` removing one; see `ProviderCreate`."""
+    """What changes in a provider: the fields that are given, `None` removing one; see `ProviderCreate`.
+
+    >>> ProviderUpdate(verification={"probe": "reach", "every": "1h"}).verification.probe
+    'reach'
+    """
 
     is_active: bool | None = None
     kind: Word | None = None
@@ -142,6 +156,9 @@ class ProviderModelConfigBase(Entity):
         limits: How many tokens it takes.
         capabilities: What it can do.
         labels: Words to find it by; values are text.
+
+    >>> ProviderModelConfigBase(provider_name="openai", model_id="gpt-4o", mode="chat").mode
+    'chat'
     """
 
     provider_name: Name

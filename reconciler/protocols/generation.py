@@ -87,6 +87,9 @@ class Reply(NamedTuple):
         values: What is no text: embeddings (a list of floats for each text), ranks (the number of a document
             and its score, the best first), judgements (the provider's own), pictures (URLs or base64), or a
             sound (bytes); `None` where the answer is a text.
+
+    >>> Reply("In the reading room.", finish_reason="stop", output_tokens=5).output_tokens
+    5
     """
 
     text: str = ""
@@ -106,6 +109,9 @@ class Piece(NamedTuple):
         finish_reason: Why the answer has ended, in the provider's word; it then is whole.
         input_tokens: What the request cost.
         output_tokens: What the answer has cost as yet.
+
+    >>> "".join(piece.text for piece in (Piece("In the "), Piece("room."), Piece(finish_reason="stop")))
+    'In the room.'
     """
 
     text: str = ""

@@ -84,6 +84,13 @@ class AsyncProviderConfigReader(AsyncReads):
 
     Args:
         session: The caller's SQLAlchemy session, over `postgresql+psycopg`.
+
+    >>> import asyncio
+    >>> async def names():
+    ...     async with open_reader(url) as reader:
+    ...         return [model.model_id for model in await reader.list_providers()]
+    >>> asyncio.run(names())
+    ['gpt-4o']
     """
 
     def __init__(self, session: CallersAsyncSession) -> None:

@@ -38,8 +38,7 @@ class Endpoints(Writing):
             kind: Its kind; by default the name where that is a kind, else `openai-compatible`.
             base_url: Its endpoint; by default the kind's. Without either its models cannot be reached.
             credentials: References such as `{"api_key": "env:OPENAI_API_KEY"}`, or `none`; never a key.
-            verification: How its models are verified: `probe`, `every`, `timeout`, `activation`,
-                `failure_threshold`, `on_failure`, `budget`, as in the files.
+            verification: How its models are verified: `probe`, `every` and the others of the files.
             description: What it is for.
             labels: Words to find it by; values are text.
             protected: Whether it and its models may not be deactivated.
@@ -49,6 +48,9 @@ class Endpoints(Writing):
             ParameterValidationError: Models of the provider have parameters that its new kind does not take.
             OwnershipError: Files own the provider, and it would change.
             StoreUnavailableError: PostgreSQL did not answer.
+
+        >>> service.register_provider("acme", base_url="https://llm.acme.example/v1").kind
+        'openai-compatible'
         """
         given = {
             "name": name,
@@ -83,6 +85,9 @@ class Endpoints(Writing):
             ParameterValidationError: Models of the provider have parameters that its new kind does not take.
             StatusError: It is protected and would be deactivated.
             OwnershipError: Files own the provider.
+
+        >>> service.update_provider("openai", {"labels": {"contract": "4711"}}).labels
+        {'contract': '4711'}
         """
         return self.update_provider_endpoints({name: updates})[0]
 
@@ -104,6 +109,9 @@ class Endpoints(Writing):
             NotFoundError: There is no such provider.
             StatusError: It is protected.
             OwnershipError: Files own it.
+
+        >>> service.deactivate_provider("openai").is_active
+        False
         """
         return self.deactivate_provider_endpoints([name])[0]
 
@@ -117,6 +125,9 @@ class Endpoints(Writing):
         Raises:
             NotFoundError: There is no such provider.
             OwnershipError: Files own it.
+
+        >>> service.reactivate_provider("openai").is_active
+        True
         """
         return self.reactivate_provider_endpoints([name])[0]
 

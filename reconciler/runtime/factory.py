@@ -50,6 +50,10 @@ class ProviderFactory:
             its database, where it has one; see `ProviderConfigService.usage`.
         settings: What the operator has set; by default what the service was given, else the environment's.
         environ: Where `env:` references are resolved; by default as above.
+
+    >>> model = ProviderFactory(service).create_provider("openai", "gpt-4o")
+    >>> type(model).__name__, model.config.parameters.temperature
+    ('OpenAIProvider', 0.7)
     """
 
     _registered: ClassVar[dict[str, Makes]] = {}

@@ -29,6 +29,10 @@ class Generator:
         environ: Where `env:` references are resolved; by default as above.
         timeout: Seconds for calls that name none, more than 0; by default 600 for whole answers, and 60 for
             each piece of those that come in pieces.
+
+    >>> with Generator(service) as generator:
+    ...     generator.generate("openai", "gpt-4o", "Where are the maps?")
+    'In the reading room.'
     """
 
     def __init__(

@@ -71,8 +71,7 @@ class Models(Verifying):
             parameters: A set to store under its name, or the name of a stored one; by default the built-in
                 set, which leaves everything to the provider.
             prompt_template: A template to store under its name, or the name of a stored one.
-            verify: Whether the provider is asked; in a session's transaction the registry stays locked
-                meanwhile.
+            verify: Whether the provider is asked; in a session's transaction with the registry locked.
             more: What else is said of the model and of its provider: see `ModelFields`.
 
         Raises:
@@ -82,8 +81,10 @@ class Models(Verifying):
             OwnershipError: Files own something that would change.
             NotFoundError: A set or template that is named is not there.
             StatusError: A set or template that is named is not active.
-            ProviderConfigError: The database could not be used: `StoreUnavailableError`, `LockHeldError`,
-                `ConflictError`.
+            ProviderConfigError: The database could not be used: see the other errors.
+
+        >>> service.register_provider_model("openai", "gpt-4o-mini", "precise").is_active
+        True
         """
         own = {"parameters": parameters, "prompt_template": prompt_template}
         asked = {name: _plain(value) for name, value in {**own, **more}.items() if value is not None}
@@ -147,6 +148,9 @@ class Models(Verifying):
             ParameterValidationError: The provider does not take the parameters.
             RegistrationError: Anything else that cannot be stored.
             StoreUnavailableError: PostgreSQL did not answer.
+
+        >>> service.update_provider_model("openai", "gpt-4o", {"limits": {"context": 128000}}).limits.context
+        128000
         """
         return self.update_provider_models({(provider, model_id): updates})[0]
 
@@ -168,6 +172,9 @@ class Models(Verifying):
             NotFoundError: There is no such model.
             OwnershipError: Files own it.
             StatusError: Its provider is protected.
+
+        >>> service.deactivate_provider_model("openai", "gpt-4o").is_active
+        False
         """
         return self.deactivate_provider_models([(provider, model_id)])[0]
 
@@ -184,6 +191,9 @@ class Models(Verifying):
             NotFoundError: There is no such model.
             OwnershipError: Files own it.
             StatusError: Its set or template is not active.
+
+        >>> service.reactivate_provider_model("openai", "gpt-4o").is_active
+        True
         """
         return self.reactivate_provider_models([(provider, model_id)])[0]
 

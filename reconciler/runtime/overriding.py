@@ -55,6 +55,12 @@ class Overriding(Calls):
             StatusError: The template is not active.
             StoreUnavailableError: PostgreSQL did not answer.
             LockHeldError: Another run held the registry for too long.
+
+        >>> from datetime import timedelta
+        >>> values, hours = {"parameters": {"temperature": 0.0}}, timedelta(hours=2)
+        >>> held = service.override_provider_model("openai", "gpt-4o", values, until=hours, reason="drift")
+        >>> held.parameters.temperature
+        0.0
         """
         return self.override_provider_models({(provider, model_id): values}, until=until, reason=reason)[0]
 
@@ -108,6 +114,13 @@ class Overriding(Calls):
             RegistrationError: `reason` cannot be.
             StoreUnavailableError: PostgreSQL did not answer.
             LockHeldError: Another run held the registry for too long.
+
+        >>> from datetime import timedelta
+        >>> hours = timedelta(hours=2)
+        >>> off = {"is_active": False}
+        >>> _ = service.override_provider_model("openai", "gpt-4o", off, until=hours, reason="costs")
+        >>> service.end_override("openai", "gpt-4o").is_active
+        True
         """
         return self.end_overrides([(provider, model_id)], reason=reason)[0]
 
@@ -145,6 +158,9 @@ class Overriding(Calls):
         Raises:
             StoreUnavailableError: PostgreSQL did not answer.
             SchemaError: The database has none of our tables, or older ones.
+
+        >>> service.list_overrides()
+        ()
         """
         with self._around.door.opened() as connection, translated():
             return tuple(map(_told, overrides.read(connection, active_only=active_only)))

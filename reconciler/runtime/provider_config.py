@@ -37,6 +37,14 @@ class ProviderConfigService(Reads, Overriding, Models, ParameterSets, Templates,
         settings: What the operator has set; by default read from `environ`.
         actor: Who calls, for the trail; recorded as a claim. By default the login name of this process.
         environ: Where settings and `env:` references are resolved; by default the environment.
+
+    >>> from sqlalchemy import create_engine
+    >>> from sqlalchemy.orm import Session
+    >>> engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    >>> with Session(engine) as session, session.begin():
+    ...     ProviderConfigService(session).get_provider_model("openai", "gpt-4o").model_id
+    'gpt-4o'
+    >>> engine.dispose()
     """
 
     def __init__(

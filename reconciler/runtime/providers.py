@@ -45,6 +45,12 @@ class LLMProvider:
 
     Raises:
         ProviderConfigError: The provider speaks another protocol than this class (`wrong-provider`).
+
+    >>> class Echo(LLMProvider):
+    ...     async def reply(self, target, prompt, inputs):
+    ...         return Reply(prompt.user.upper())
+    >>> Echo(config).generate("hello")
+    'QUESTION: HELLO'
     """
 
     protocol: ClassVar[str | None] = None
@@ -239,55 +245,92 @@ class LLMProvider:
 
 
 class OpenAIProvider(LLMProvider):
-    """A model of OpenAI, or of any of the servers that speak its protocol."""
+    """A model of OpenAI, or of any of the servers that speak its protocol.
+
+    >>> OpenAIProvider(config).generate("Where are the maps?").output_tokens
+    5
+    """
 
     protocol = "openai"
 
 
 class AzureOpenAIProvider(LLMProvider):
-    """A deployment of Azure OpenAI."""
+    """A deployment of Azure OpenAI.
+
+    >>> AzureOpenAIProvider(config.model_copy(update={"kind": "azure-openai"})).protocol
+    'azure-openai'
+    """
 
     protocol = "azure-openai"
 
 
 class AnthropicProvider(LLMProvider):
-    """A model of Anthropic."""
+    """A model of Anthropic.
+
+    >>> AnthropicProvider(config.model_copy(update={"kind": "anthropic"})).protocol
+    'anthropic'
+    """
 
     protocol = "anthropic"
 
 
 class WatsonxProvider(LLMProvider):
-    """A model of IBM watsonx.ai."""
+    """A model of IBM watsonx.ai.
+
+    >>> config = service.register_provider_model("watsonx", "granite-13b", "precise")
+    >>> WatsonxProvider(config).generate("Where are the maps?")
+    'In the reading room.'
+    """
 
     protocol = "watsonx"
 
 
 class BedrockProvider(LLMProvider):
-    """A model of Amazon Bedrock."""
+    """A model of Amazon Bedrock.
+
+    >>> BedrockProvider(config.model_copy(update={"kind": "bedrock"})).protocol
+    'bedrock'
+    """
 
     protocol = "bedrock"
 
 
 class VertexProvider(LLMProvider):
-    """A model of Google Vertex AI."""
+    """A model of Google Vertex AI.
+
+    >>> VertexProvider(config.model_copy(update={"kind": "vertex"})).protocol
+    'vertex'
+    """
 
     protocol = "vertex"
 
 
 class GeminiProvider(LLMProvider):
-    """A model of the Gemini API."""
+    """A model of the Gemini API.
+
+    >>> GeminiProvider(config.model_copy(update={"kind": "gemini"})).protocol
+    'gemini'
+    """
 
     protocol = "gemini"
 
 
 class CohereProvider(LLMProvider):
-    """A model of Cohere."""
+    """A model of Cohere.
+
+    >>> CohereProvider(config.model_copy(update={"kind": "cohere"})).protocol
+    'cohere'
+    """
 
     protocol = "cohere"
 
 
 class OllamaProvider(LLMProvider):
-    """A model of an Ollama server."""
+    """A model of an Ollama server.
+
+    >>> OllamaProvider(config.model_copy(update={"kind": "ollama"})).protocol
+    'ollama'
+    """
 
     protocol = "ollama"
 

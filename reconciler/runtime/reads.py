@@ -31,6 +31,9 @@ class Reads(Calls):
             UsageError: What is given is no text.
             StoreUnavailableError: PostgreSQL did not answer.
             SchemaError: The database has none of our tables, or older ones.
+
+        >>> service.get_provider_model("openai", "gpt-4o").parameters.temperature
+        0.7
         """
         return self.get_provider_models([(provider, model_id)])[0]
 
@@ -68,6 +71,9 @@ class Reads(Calls):
             UsageError: A condition is no text.
             StoreUnavailableError: PostgreSQL did not answer.
             SchemaError: The database has none of our tables, or older ones.
+
+        >>> [model.model_id for model in service.list_providers(active_only=True, provider="openai")]
+        ['gpt-4o']
         """
         asked = reading.listed(
             active_only=active_only, provider=provider, label=label, verified_only=verified_only
@@ -82,31 +88,55 @@ class Reads(Calls):
             return fetched(connection, asked)
 
     def get_parameters(self, name: str) -> LLMParametersResponse | None:
-        """A parameter set with the models that use it; `None` where there is none."""
+        """A parameter set with the models that use it; `None` where there is none.
+
+        >>> service.get_parameters("precise").used_by
+        ('model:openai/gpt-4o',)
+        """
         with self._around.door.opened(reading=True) as connection:
             return next(iter(reading.read_parameters(connection, names=[name], with_users=True)), None)
 
     def list_parameters(self) -> tuple[LLMParametersResponse, ...]:
-        """All parameter sets by name, those written with a model included, without their users."""
+        """All parameter sets by name, those written with a model included, without their users.
+
+        >>> [one.name for one in service.list_parameters()]
+        ['default', 'precise']
+        """
         with self._around.door.opened(reading=True) as connection:
             return reading.read_parameters(connection)
 
     def get_prompt_template(self, name: str) -> PromptTemplateResponse | None:
-        """A prompt template with the models that use it; `None` where there is none."""
+        """A prompt template with the models that use it; `None` where there is none.
+
+        >>> service.get_prompt_template("rag").context_prefix
+        'Context:'
+        """
         with self._around.door.opened(reading=True) as connection:
             return next(iter(reading.read_templates(connection, names=[name], with_users=True)), None)
 
     def list_prompt_templates(self) -> tuple[PromptTemplateResponse, ...]:
-        """All prompt templates by name, those written with a model included, without their users."""
+        """All prompt templates by name, those written with a model included, without their users.
+
+        >>> [one.name for one in service.list_prompt_templates()]
+        ['rag']
+        """
         with self._around.door.opened(reading=True) as connection:
             return reading.read_templates(connection)
 
     def get_provider(self, name: str) -> ProviderResponse | None:
-        """A provider by itself; `None` where nobody registered it."""
+        """A provider by itself; `None` where nobody registered it.
+
+        >>> service.get_provider("openai").is_active
+        True
+        """
         with self._around.door.opened(reading=True) as connection:
             return next(iter(reading.read_providers(connection, names=[name])), None)
 
     def list_endpoints(self) -> tuple[ProviderResponse, ...]:
-        """All providers by themselves, by name; `list_providers` has their models."""
+        """All providers by themselves, by name; `list_providers` has their models.
+
+        >>> [(one.name, one.kind) for one in service.list_endpoints()]
+        [('openai', 'openai')]
+        """
         with self._around.door.opened(reading=True) as connection:
             return reading.read_providers(connection)

@@ -40,6 +40,10 @@ class Registry:
 
     Raises:
         UsageError: `poll` is not more than 0.
+
+    >>> with Registry(url, poll=0.5) as registry:
+    ...     registry.get("openai", "gpt-4o").parameters.values
+    {'max_new_tokens': 200, 'temperature': 0.7}
     """
 
     __slots__ = ("__weakref__", "_finalizer", "_keeper")

@@ -60,6 +60,9 @@ class LLMParametersResponse(ParameterFields):
         updated_at: When it was last changed.
         used_by: Addresses of the models that use it; empty where nobody asked for them.
         notices: What the caller of a change should know, one sentence each.
+
+    >>> config.parameters.name, config.parameters.values
+    ('precise', {'max_new_tokens': 200, 'temperature': 0.7})
     """
 
     id: int
@@ -90,6 +93,9 @@ class PromptTemplateResponse(TemplateFields):
         updated_at: When it was last changed.
         used_by: Addresses of the models that use it; empty where nobody asked for them.
         notices: What the caller of a change should know, one sentence each.
+
+    >>> config.prompt_template.query_prefix
+    'Question:'
     """
 
     id: int
@@ -111,6 +117,9 @@ class ProviderResponse(BaseModel):
         kind: Its kind.
         is_active: Whether its models may be used.
         managed_by: The source whose files own it; `None` where code does.
+
+    >>> service.get_provider("openai").kind
+    'openai'
     """
 
     model_config = ConfigDict(frozen=True)
@@ -142,6 +151,12 @@ class OverrideResponse(BaseModel):
         actor: Who, as the caller claimed.
         starts_at: From when.
         ends_at: Until when.
+
+    >>> from datetime import timedelta
+    >>> values, hours = {"parameters": {"temperature": 0.0}}, timedelta(hours=2)
+    >>> held = service.override_provider_model("openai", "gpt-4o", values, until=hours, reason="drift")
+    >>> held.override.reason, held.override.fields
+    ('drift', {'parameters': {'temperature': 0.0}})
     """
 
     model_config = ConfigDict(frozen=True)
@@ -181,6 +196,9 @@ class ProviderModelConfigResponse(ProviderModelConfigBase):
         created_at: When its row was made.
         updated_at: When its row was last changed.
         notices: What the caller of a change should know, one sentence each.
+
+    >>> config.is_active, config.verification_status, config.managed_by
+    (True, 'verified', None)
     """
 
     id: int
@@ -276,6 +294,10 @@ class ProviderRegistryResponse(BaseModel):
 
     Attributes:
         providers: The models, each with its provider's name: `registry.providers[0].model_id`.
+
+    >>> registered = service.list_providers()
+    >>> len(registered), [model.model_id for model in registered]
+    (1, ['gpt-4o'])
     """
 
     model_config = ConfigDict(frozen=True)

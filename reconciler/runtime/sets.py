@@ -28,6 +28,9 @@ class ParameterSets(Writing):
             RegistrationError: The name is reserved (`default`) or none, or a text holds a key.
             OwnershipError: Files own the set, and it would change.
             StoreUnavailableError: PostgreSQL did not answer.
+
+        >>> service.register_parameters(LLMParametersCreate(name="bold", temperature=1.2)).temperature
+        1.2
         """
         return self.register_parameter_sets([parameters])[0]
 
@@ -47,6 +50,9 @@ class ParameterSets(Writing):
             ParameterValidationError: A value is out of its range, or a model's provider does not take it.
             RegistrationError: It is the built-in set.
             OwnershipError: Files own the set.
+
+        >>> service.update_parameters("precise", {"temperature": None, "top_p": 0.9}).values
+        {'max_new_tokens': 200, 'top_p': 0.9}
         """
         return self.update_parameter_sets({name: updates})[0]
 
@@ -68,6 +74,10 @@ class ParameterSets(Writing):
             NotFoundError: There is no such set.
             StatusError: An active model uses it (`in-use`).
             OwnershipError: Files own it.
+
+        >>> _ = service.register_parameters({"name": "bold", "temperature": 1.2})
+        >>> service.deactivate_parameters("bold").is_active
+        False
         """
         return self.deactivate_parameter_sets([name])[0]
 
@@ -81,6 +91,9 @@ class ParameterSets(Writing):
         Raises:
             NotFoundError: There is no such set.
             OwnershipError: Files own it.
+
+        >>> service.reactivate_parameters("precise").is_active
+        True
         """
         return self.reactivate_parameter_sets([name])[0]
 

@@ -55,6 +55,10 @@ class Stream(_Delivery):
     """The pieces of an answer as they come, as texts; the whole is `generation` at the end.
 
     A `for` that is left early closes the connection, and so do `close()` and the end of a `with`.
+
+    >>> with generator.stream("openai", "gpt-4o", "Where are the maps?") as pieces:
+    ...     "|".join(pieces), pieces.generation.output_tokens
+    ('In| the| reading| room.', 5)
     """
 
     def __init__(self, begin: Callable[[Put], Future[None]]) -> None:
@@ -99,6 +103,12 @@ class AsyncStream(_Delivery):
 
     An `async for` that is left early closes the connection, and so do `close()`, `aclose()` and the end of an
     `async with`.
+
+    >>> import asyncio
+    >>> async def read():
+    ...     return [piece async for piece in generator.astream("openai", "gpt-4o", "Where are the maps?")]
+    >>> asyncio.run(read())
+    ['In', ' the', ' reading', ' room.']
     """
 
     def __init__(self, begin: Callable[[Put], Awaitable[Future[None]]]) -> None:

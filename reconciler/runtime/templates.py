@@ -26,6 +26,9 @@ class Templates(Writing):
             NotFoundError: It is for a provider that is not registered.
             OwnershipError: Files own the template, and it would change.
             StoreUnavailableError: PostgreSQL did not answer.
+
+        >>> service.register_prompt_template(PromptTemplateCreate(name="qa", query_prefix="Q:")).query_prefix
+        'Q:'
         """
         return self.register_prompt_templates([template])[0]
 
@@ -46,6 +49,9 @@ class Templates(Writing):
             NotFoundError: There is no such template, or it is for a provider that is not registered.
             RegistrationError: A text holds a key, or a model of another provider uses it.
             OwnershipError: Files own the template.
+
+        >>> service.update_prompt_template("rag", {"answer_prefix": "Answer:"}).answer_prefix
+        'Answer:'
         """
         return self.update_prompt_templates({name: updates})[0]
 
@@ -67,6 +73,10 @@ class Templates(Writing):
             NotFoundError: There is no such template.
             StatusError: An active model uses it (`in-use`).
             OwnershipError: Files own it.
+
+        >>> _ = service.register_prompt_template({"name": "qa", "query_prefix": "Q:"})
+        >>> service.deactivate_prompt_template("qa").is_active
+        False
         """
         return self.deactivate_prompt_templates([name])[0]
 
@@ -80,6 +90,9 @@ class Templates(Writing):
         Raises:
             NotFoundError: There is no such template.
             OwnershipError: Files own it.
+
+        >>> service.reactivate_prompt_template("rag").is_active
+        True
         """
         return self.reactivate_prompt_templates([name])[0]
 

@@ -75,6 +75,10 @@ class Usage(Calls):
         Raises:
             UsageError: A time has no time zone (`bad-time`).
             StoreUnavailableError: PostgreSQL did not answer.
+
+        >>> _ = generator.generate("openai", "gpt-4o", "Where are the maps?")
+        >>> [(row.model_id, row.outcome, row.calls) for row in service.usage(provider="openai")]
+        [('gpt-4o', 'ok', 1)]
         """
         for time in (since, until):
             if time is not None and time.tzinfo is None:

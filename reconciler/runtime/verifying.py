@@ -58,6 +58,9 @@ class Verifying(Writing):
             UsageError: There is no such probe.
             StoreUnavailableError: PostgreSQL did not answer.
             LockHeldError: Another run held the registry for too long; what was found is not stored.
+
+        >>> service.verify_provider_model("openai", "gpt-4o").verification_outcome
+        'ok'
         """
         return self.verify_provider_models([(provider, model_id)], probe=probe, fresh=fresh)[0]
 

@@ -29,7 +29,11 @@ Touched = Annotated[datetime, mapped_column(server_default=func.now(), server_on
 
 
 class Base(DeclarativeBase):
-    """What all tables share: PostgreSQL's own names of constraints, and its types."""
+    """What all tables share: PostgreSQL's own names of constraints, and its types.
+
+    >>> Base.metadata.naming_convention["pk"]
+    '%(table_name)s_pkey'
+    """
 
     metadata = MetaData(
         naming_convention={

@@ -83,7 +83,12 @@ class Provider(Base):
 
 
 class LLMParameters(Base):
-    """A set of generation parameters; an unset one is left to the provider."""
+    """A set of generation parameters; an unset one is left to the provider.
+
+    >>> from sqlalchemy import select
+    >>> print(select(LLMParameters.name).where(LLMParameters.temperature > 1))
+    SELECT llm_parameters.name...
+    """
 
     __tablename__ = "llm_parameters"
 
@@ -121,7 +126,11 @@ class LLMParameters(Base):
 
 
 class PromptTemplate(Base):
-    """The fixed texts around a prompt; they are put together, never evaluated."""
+    """The fixed texts around a prompt; they are put together, never evaluated.
+
+    >>> PromptTemplate(name="qa", query_prefix="Question:").query_prefix
+    'Question:'
+    """
 
     __tablename__ = "prompt_templates"
 
@@ -141,7 +150,12 @@ class PromptTemplate(Base):
 
 
 class ProviderModelConfig(Base):
-    """A provider's model, with what it is called with. Usable where it and its provider are active."""
+    """A provider's model, with what it is called with. Usable where it and its provider are active.
+
+    >>> from sqlalchemy import select
+    >>> print(select(ProviderModelConfig.model_id).where(ProviderModelConfig.is_active))
+    SELECT provider_model_configs.model_id...
+    """
 
     __tablename__ = "provider_model_configs"
 

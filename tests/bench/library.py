@@ -1,9 +1,10 @@
 """Measures what the registry costs the programs that use it: each of its three sides by the script of that
 side, one after the other, and all limits together.
 
-    python tests/bench/library.py [--models 50000] [--batch 10000] [--programs 10] [--runs 5] [--database-url URL]
+    python tests/bench/library.py [--models 50000] [--batch 10000] [--programs 10] [--runs 5]
 
-The figures go to standard output as JSON, the story to standard error; docs/performance.md says what they mean.
+The figures go to standard output as JSON, the story to standard error; docs/performance.md says what they
+mean.
 """
 
 from __future__ import annotations

@@ -1,18 +1,13 @@
-"""The examples in docstrings are true."""
+"""The examples in docstrings are true; those that need a registry have their own test."""
 
 import doctest
 import importlib
 
 import pytest
-from support import checkout
+from support.documented import module_name, modules_with_examples
 
 
-def module_name(path: str) -> str:
-    """The name that a module of the checkout is imported by."""
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-@pytest.mark.parametrize("name", [name for name in checkout.modules() if ">>>" in checkout.text_of(name)])
+@pytest.mark.parametrize("name", modules_with_examples(with_a_registry=False))
 def test_the_examples_of_a_module_are_true(name):
     outcome = doctest.testmod(importlib.import_module(module_name(name)), optionflags=doctest.ELLIPSIS)
     assert outcome.attempted > 0
