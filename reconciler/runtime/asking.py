@@ -13,6 +13,7 @@ from reconciler.core.address import DEFAULT_PARAMETERS, Address, model_address
 from reconciler.core.registration import Fault
 from reconciler.core.requests import LLMParametersCreate, PromptTemplateCreate, ProviderModelConfigCreate
 from reconciler.errors import NotFoundError
+from reconciler.runtime.reading import pairs
 from reconciler.source.translate import sentences
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -143,17 +144,18 @@ def model_addresses(models: Iterable[tuple[str, str]]) -> tuple[Address, ...]:
 
     Raises:
         NotFoundError: A provider has a name that none can have.
+        UsageError: Something else is given than pairs of texts.
     """
     found = []
-    for provider, model_id in models:
-        address = model_address(str(provider), str(model_id))
+    for provider, model_id in pairs(models):
+        address = model_address(provider, model_id)
         # Else it would be taken for another provider's model.
         if address.provider != provider or not model_id:
             raise NotFoundError(
                 f"There is no model '{model_id}' of a provider '{provider}'.",
                 hint="give the provider's name and the model's id",
-                provider=str(provider),
-                model_id=str(model_id),
+                provider=provider,
+                model_id=model_id,
             )
         found.append(address)
     return tuple(dict.fromkeys(found))

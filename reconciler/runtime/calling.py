@@ -66,7 +66,8 @@ def target_for(config: ProviderModelConfigResponse, timeout: float) -> ProbeTarg
         UsageError: The timeout is not more than 0.
         GenerationError: A hand has spoilt the provider's row.
     """
-    if not timeout > 0:
+    given: object = timeout
+    if not isinstance(given, (int, float)) or not given > 0:
         raise UsageError("A call must be given some time.", code="bad-timeout", hint="give seconds")
     target = target_of(_configured(config), "generate")
     if isinstance(target, Result):

@@ -177,6 +177,14 @@ def recorder_for(name: object, opened: Opened) -> Recorder:
         return recorder
 
 
+def flush(name: object) -> None:
+    """Write what was counted for a database while it can still be reached by that name."""
+    with _naming:
+        recorder = _named.get(name)
+    if recorder is not None:
+        recorder.flush()
+
+
 def _begin_anew() -> None:
     """After a fork: the child has none of the parent's threads, and locks as they happened to be."""
     global _writer, _naming

@@ -76,10 +76,20 @@ class EngineDoor:
         return self.opened()
 
 
+# What is called of a session; a `scoped_session` is one too.
+_OF_SESSIONS = ("connection", "expire_all", "flush", "get_bind")
+
+
 class SessionDoor:
     """A caller's session: their transaction, with no commit of ours."""
 
     def __init__(self, session: Session) -> None:
+        if not all(hasattr(session, name) for name in _OF_SESSIONS) or hasattr(session, "sync_session"):
+            raise UsageError(
+                f"A {type(session).__name__} is no Session of SQLAlchemy's.",
+                code="wrong-session",
+                hint="give sqlalchemy.orm.Session(engine); AsyncProviderConfigReader takes an AsyncSession",
+            )
         self._session = session
 
     @contextmanager

@@ -48,6 +48,7 @@ def open_service(url: str | None = None, *, actor: str | None = None) -> Iterato
     ...     len(service.list_providers(active_only=True))
     1
     """
+    from reconciler.runtime import recorder
     from reconciler.runtime.provider_config import ProviderConfigService
     from reconciler.store.doors import EngineDoor
     from reconciler.store.engines import own_engine
@@ -56,7 +57,11 @@ def open_service(url: str | None = None, *, actor: str | None = None) -> Iterato
     with named_database(settings, logger.info) as place, own_engine(place) as engine:
         door = EngineDoor(engine)
         _set_up(door, place)
-        yield ProviderConfigService.through(door, settings=settings, actor=actor, environ=os.environ)
+        try:
+            yield ProviderConfigService.through(door, settings=settings, actor=actor, environ=os.environ)
+        finally:
+            # A generator that is not closed would find no connection any more.
+            recorder.flush(door)
 
 
 @contextmanager

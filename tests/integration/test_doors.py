@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from sqlalchemy import create_engine, event, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from support.rows import insert_model
 
@@ -373,6 +374,13 @@ def test_another_driver_is_refused_with_what_to_write(door):
         pass
     assert (caught.value.code, caught.value.hint) == ("wrong-driver", "create it with postgresql+psycopg://…")
     engine.dispose()
+
+
+@pytest.mark.parametrize("given", [None, "postgresql://localhost/llm", AsyncSession()])
+def test_what_is_no_session_is_refused_at_once(given):
+    with pytest.raises(UsageError, match="no Session") as caught:
+        SessionDoor(given)
+    assert caught.value.code == "wrong-session"
 
 
 def test_a_session_without_a_database_is_an_error_of_ours():

@@ -205,6 +205,18 @@ def test_a_service_that_is_closed_says_so(database):
     assert connections(database) == 0
 
 
+def test_what_was_asked_is_written_before_the_service_closes(database):
+    host = f"127.0.0.1:{free_port()}"
+    with reconciler.open_service(database) as service:
+        register(service, kind="vllm", base_url=f"http://{host}/v1")
+        # Kept open, as by a program that ends with the service.
+        generator = reconciler.Generator(service)
+        with pytest.raises(reconciler.GenerationError):
+            generator.generate("openai", "gpt-4o", "Where are the maps?")
+    with reconciler.open_service(database) as service:
+        assert [(row.outcome, row.calls) for row in service.usage()] == [("unreachable", 1)]
+
+
 def test_who_calls_stands_in_the_trail(database):
     with reconciler.open_service(database, actor="the registration page") as service:
         register(service)

@@ -138,6 +138,12 @@ def test_an_earlier_success_stands_in_for_what_costs_something_unless_it_is_to_b
     assert sent() == 2
 
 
+@pytest.mark.parametrize("given", [["openai"], [("openai",)], [None], [("openai", 4)]])
+def test_what_names_no_model_is_refused(service, given):
+    with pytest.raises(UsageError):
+        service.verify_provider_models(given)
+
+
 def test_there_are_only_the_probes_that_there_are(own):
     with pytest.raises(UsageError, match="no probe 'everything'") as raised:
         own.verify_provider_model("openai", "gpt-4", probe="everything")

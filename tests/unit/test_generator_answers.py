@@ -134,7 +134,7 @@ def test_a_verdict_without_words_has_some():
     assert (str(error), error.code) == ("model:openai/gpt-4o did not answer (timeout)", "generation")
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "5"])
 def test_a_call_needs_some_time(timeout):
     with pytest.raises(UsageError) as caught:
         calling.target_for(configured(), timeout)
