@@ -47,22 +47,17 @@ class Changes:
 
 # Looked up one by one; more are read with all the others.
 FEW = 5_000
-# Nothing changes after it.
-_NEVER = 2**63 - 1
 
-# The largest tables are looked through once.
 _MARKS = """
 SELECT (SELECT COALESCE(max(generation), 0) FROM registry), statement_timestamp(),
-       count(*), ARRAY(SELECT name FROM providers),
-       array_agg(provider_name) FILTER (WHERE generation > %(since)s),
-       array_agg(model_id) FILTER (WHERE generation > %(since)s)
-FROM provider_model_configs
+       (SELECT count(*) FROM provider_model_configs), ARRAY(SELECT name FROM providers)
 """
-# Each table once, and not the rows that are put together of them: what changed is little, and is looked up
-# where it is. Models with an override come always: no row tells of one that is deleted beside another. What a
-# run gains or loses for its source bears the run.
-_CHANGED_BESIDE = """
-SELECT c.provider_name, c.model_id
+# Each table by itself, and not the rows that are put together of them: what changed is little, and is looked
+# up where it is; the largest tables have indexes for that. Models with an override come always: no row tells
+# of one that is deleted beside another. What a run gains or loses for its source bears the run.
+_CHANGED = """
+SELECT provider_name, model_id FROM provider_model_configs WHERE generation > %(since)s
+UNION SELECT c.provider_name, c.model_id
       FROM providers x JOIN provider_model_configs c ON c.provider_name = x.name
       WHERE x.generation > %(since)s
 UNION SELECT c.provider_name, c.model_id
@@ -94,7 +89,7 @@ def everything(connection: Connection) -> Changes:
         SchemaError: The database has none of our tables, or older ones.
     """
     with snapshot(connection):
-        (told,) = fetched(connection, Statement(_MARKS, {"since": _NEVER}))
+        (told,) = fetched(connection, Statement(_MARKS, {}))
         return _changes(told, fetched(connection, effective.chosen()))
 
 
@@ -110,15 +105,9 @@ def since(connection: Connection, generation: int, *, also: Collection[tuple[str
         SchemaError: The database has none of our tables, or older ones.
     """
     with snapshot(connection):
-        (told,) = fetched(connection, Statement(_MARKS, {"since": generation}))
-        beside = fetched(connection, Statement(_CHANGED_BESIDE, {"since": generation}))
-        *_, providers, models = told
-        pairs = {
-            *zip(providers or (), models or (), strict=True),
-            *((row[0], row[1]) for row in beside),
-            *also,
-        }
-        return _changes(told, _rows(connection, pairs))
+        (told,) = fetched(connection, Statement(_MARKS, {}))
+        changed = fetched(connection, Statement(_CHANGED, {"since": generation}))
+        return _changes(told, _rows(connection, {*((row[0], row[1]) for row in changed), *also}))
 
 
 def _rows(connection: Connection, pairs: Collection[tuple[str, str]]) -> Sequence[Row]:
@@ -129,5 +118,5 @@ def _rows(connection: Connection, pairs: Collection[tuple[str, str]]) -> Sequenc
 
 
 def _changes(told: Row, rows: Sequence[Row]) -> Changes:
-    generation, now, models, providers, *_ = told
+    generation, now, models, providers = told
     return Changes(tuple(rows), generation, now, Marks(models, frozenset(providers)))

@@ -38,6 +38,7 @@ from reconciler.store.table_types import (
     Name,
     Touched,
     TrueByDefault,
+    newer_than,
 )
 
 __all__ = [
@@ -122,6 +123,7 @@ class LLMParameters(Base):
         CheckConstraint("max_new_tokens >= 1", name="max_new_tokens"),
         CheckConstraint("min_new_tokens >= 0", name="min_new_tokens"),
         CheckConstraint("unsupported IN ('warn', 'drop', 'error')", name="unsupported"),
+        newer_than("llm_parameters"),
     )
 
 
@@ -184,6 +186,7 @@ class ProviderModelConfig(Base):
         UniqueConstraint("provider_name", "model_id"),
         CheckConstraint("hold IN ('pending', 'failing')", name="hold"),
         CheckConstraint("hold IS NULL OR NOT is_active", name="hold_inactive"),
+        newer_than("provider_model_configs"),
     )
 
 
