@@ -39,14 +39,22 @@ class Watched(FakeProviders):
             self.most = max(self.most, self.answering)
             self.times.append(time.monotonic())
             is_refused, self.refusals = self.refusals > 0, self.refusals - 1
+        reply = exchange.reply
+
+        def answered(*parts):
+            # Before the answer is out: whoever has it may ask the next question at once.
+            with self._counting:
+                self.answering -= 1
+            reply(*parts)
+
+        exchange.reply = answered
         try:
             if is_refused:
                 exchange.reply(429, {"error": {"message": "Slow down", "code": "slow"}}, self.headers)
             else:
                 super().converse(exchange, headers, body)
         finally:
-            with self._counting:
-                self.answering -= 1
+            del exchange.reply
 
 
 def models(count, fake, *, provider="openai", name="slow", **fields):
@@ -117,10 +125,11 @@ def test_a_host_that_is_busy_takes_no_room_from_another():
 def test_requests_are_spread_over_time_once_the_burst_is_spent():
     with Watched(models=["good"]) as fake:
         cases = [target("good", OPENAI, fake.openai) for _ in range(12)]
+        began = time.monotonic()
         probe_all(cases, access(fake, OPENAI_API_KEY=key()), limits=Limits(rate=20, burst=2))
-    spans = [later - first for first, later in zip(fake.times, fake.times[1:], strict=False)]
-    assert fake.times[-1] - fake.times[0] >= 0.9 * (12 - 2) / 20
-    assert len(spans) == 11
+    # From the beginning: the first one may have come late on a busy machine.
+    assert fake.times[-1] - began >= 0.9 * (12 - 2) / 20
+    assert len(fake.times) == 12
 
 
 def test_models_that_share_a_question_are_not_slowed_by_what_they_did_not_ask():
