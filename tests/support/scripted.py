@@ -21,6 +21,7 @@ class Scripted:
         self.heads: list[bytes] = []
         self.closing = threading.Event()
         self._script = script
+        self._connections: list[socket.socket] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         # 127.0.0.1:PORT
         self.host = "{}:{}".format(*self._socket.getsockname())
@@ -35,6 +36,10 @@ class Scripted:
         # Closing alone would not wake the thread that waits for the next connection.
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        # A client that keeps its connection for the next request would be waited for.
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
 
@@ -47,6 +52,7 @@ class Scripted:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._socket.accept()
+                self._connections.append(connection)
                 self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
                 self._threads[-1].start()
 
