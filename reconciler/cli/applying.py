@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler import report
 from reconciler.cli import calls, failures, options, progress, status, streams
 from reconciler.core.options import Examination, PlanOptions
 from reconciler.core.plan import Applied, Plan
 from reconciler.errors import ProviderConfigError, RefusedError, UsageError
-from reconciler.report import json, markdown, results_text
 
 if TYPE_CHECKING:
     from reconciler.core.outcome import Result
@@ -48,17 +49,17 @@ def apply(
     _require_consent(yes=yes)
     chosen = calls.settings(database_url, source, home, lock_timeout)
     wanted = PlanOptions(chosen.source, tuple(accept or ()), adopt, no_deactivate)
-    began = time.monotonic()
-    desired = calls.load(directory, output)
-    loading = time.monotonic() - began
     first = Examination(probe, progress.watched) if verify_first else None
-    with calls.registry(chosen, write=True) as registry:
+    with calls.registry_for(directory, chosen, write=True) as (registry, tree):
         try:
-            confirm = None if yes else _confirmation(output)
-            done = registry.apply(desired, wanted, confirm=confirm, first=first)
+            confirm = None if yes else _confirmation(output, directory)
+            done = registry.apply(tree, wanted, confirm=confirm, first=first)
         except RefusedError as error:
-            return _answer_refused(error, output, loading)
-        done, failure = replace(done, seconds={"load": loading, **done.seconds}), None
+            calls.tell_warnings(error.plan.problems, directory, output)
+            return _answer_refused(error, output, tree.seconds)
+        done, failure = replace(done, seconds={"load": tree.seconds, **done.seconds}), None
+        if confirm is None:
+            calls.tell_warnings(done.plan.problems, directory, output)
         if output == "text" and yes and done.run is not None:
             _show(done.plan)
         if done.run is not None and not no_verify:
@@ -75,19 +76,20 @@ def _require_consent(*, yes: bool) -> None:
         )
 
 
-def _confirmation(output: streams.Format) -> Callable[[Plan], bool]:
+def _confirmation(output: streams.Format, directory: Path) -> Callable[[Plan], bool]:
     def confirm(found: Plan) -> bool:
+        calls.tell_warnings(found.problems, directory, output)
         if output == "text":
             _show(found)
         else:
-            streams.tell(results_text.examined(found, streams.story_style(), most=MOST_CHANGES))
+            streams.tell(report.results_text.examined(found, streams.story_style(), most=MOST_CHANGES))
         return streams.ask("Apply this plan?")
 
     return confirm
 
 
 def _show(found: Plan) -> None:
-    streams.write(results_text.examined(found, streams.answer_style(), most=MOST_CHANGES) + "\n")
+    streams.write(report.results_text.examined(found, streams.answer_style(), most=MOST_CHANGES) + "\n")
 
 
 def _answer_refused(error: RefusedError, output: streams.Format, loading: float) -> int:
@@ -95,9 +97,9 @@ def _answer_refused(error: RefusedError, output: streams.Format, loading: float)
     nothing = Applied(refused, None, {}, refused.verification or (), {"load": loading})
     streams.answer(
         output,
-        text=lambda: results_text.examined(refused, streams.answer_style()),
-        json=lambda: json.applied(nothing),
-        markdown=lambda: markdown.applied(nothing),
+        text=lambda: report.results_text.examined(refused, streams.answer_style()),
+        json=lambda: report.json.applied(nothing),
+        markdown=lambda: report.markdown.applied(nothing),
     )
     return status.of_error(error)
 
@@ -129,9 +131,9 @@ def _answer_applied(
     note = "" if done.verification or failure else "Nothing was verified."
     streams.answer(
         output,
-        text=lambda: results_text.applied(done, streams.answer_style(), note=note, most=MOST_RESULTS),
-        json=lambda: json.applied(done, failure),
-        markdown=lambda: markdown.applied(done, note=note, failure=failure),
+        text=lambda: report.results_text.applied(done, streams.answer_style(), note=note, most=MOST_RESULTS),
+        json=lambda: report.json.applied(done, failure),
+        markdown=lambda: report.markdown.applied(done, note=note, failure=failure),
     )
     if failure is None:
         return status.of_apply(done.verification, require_verified=require_verified)

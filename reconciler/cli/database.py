@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler import report
 from reconciler.cli import calls, options, status, streams
-from reconciler.report import json
 from reconciler.report.escape import printable
 
 
@@ -20,7 +20,7 @@ def upgrade(
     streams.answer(
         output,
         text=lambda: printable(told),
-        json=lambda: json.document({"before": before, "after": after}),
+        json=lambda: report.json.document({"before": before, "after": after}),
     )
     return status.DONE
 
@@ -38,7 +38,7 @@ def current(
     streams.answer(
         output,
         text=lambda: f"database: {printable(database or 'no tables')}\nprogram: {printable(program)}{advice}",
-        json=lambda: json.document({"database": database, "program": program}),
+        json=lambda: report.json.document({"database": database, "program": program}),
     )
     return status.DONE
 
@@ -51,7 +51,7 @@ def url(output: options.PlainOutput = "text", home: options.Home = None) -> int:
     from reconciler import wiring
 
     place = wiring.embedded_url(calls.settings(home=home))
-    streams.answer(output, text=lambda: printable(place), json=lambda: json.document({"url": place}))
+    streams.answer(output, text=lambda: printable(place), json=lambda: report.json.document({"url": place}))
     return status.DONE
 
 
@@ -63,6 +63,6 @@ def stop(output: options.PlainOutput = "text", home: options.Home = None) -> int
     streams.answer(
         output,
         text=lambda: "Stopped." if stopped else "It was not running.",
-        json=lambda: json.document({"stopped": stopped}),
+        json=lambda: report.json.document({"stopped": stopped}),
     )
     return status.DONE

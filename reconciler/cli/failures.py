@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from reconciler import report
 from reconciler.cli import logs, status, streams
 from reconciler.core.problem import Problem
 from reconciler.errors import ProviderConfigError, SourceError, UsageError
-from reconciler.report import json, markdown, text
 from reconciler.settings import PREFIX
 
 
@@ -55,11 +55,11 @@ def tell(failure: ProviderConfigError, output: str) -> int:
     """Say why, in the form that was asked for, and return the exit status."""
     directory = failure.directory if isinstance(failure, FilesError) else ""
     if output == "json":
-        streams.write(json.error(failure))
+        streams.write(report.json.error(failure))
     else:
-        streams.tell(text.error(failure, directory, streams.story_style()))
+        streams.tell(report.text.error(failure, directory, streams.story_style()))
     if output == "markdown":
-        streams.write(markdown.error(failure, directory))
+        streams.write(report.markdown.error(failure, directory))
     return status.of_error(failure)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler import report
 from reconciler.cli import calls, options, status, streams
-from reconciler.report import block, json, markdown, text
 from reconciler.source.writing import write_new
 
 EXAMPLE: Mapping[str, str] = {
@@ -58,7 +58,7 @@ def init(
     streams.answer(
         output,
         text=lambda: "\n".join((*written, f"Next: reconciler validate {directory}")),
-        json=lambda: json.document({"directory": str(directory), "files": names}),
+        json=lambda: report.json.document({"directory": str(directory), "files": names}),
     )
     return status.DONE
 
@@ -77,9 +77,9 @@ def validate(
     found, counts, place = desired.problems, desired.counts, str(directory)
     streams.answer(
         output,
-        text=lambda: text.validation(found, counts, place, streams.answer_style()),
-        json=lambda: json.validation(found, counts),
-        markdown=lambda: markdown.validation(found, counts, place),
+        text=lambda: report.text.validation(found, counts, place, streams.answer_style()),
+        json=lambda: report.json.validation(found, counts),
+        markdown=lambda: report.markdown.validation(found, counts, place),
     )
     return status.of_validation(found)
 
@@ -96,8 +96,8 @@ def render(
     rendered = wiring.rendered(calls.load(directory, output))
     streams.answer(
         output,
-        text=lambda: "\n".join(block.lines(rendered)),
-        json=lambda: json.document(rendered),
+        text=lambda: "\n".join(report.block.lines(rendered)),
+        json=lambda: report.json.document(rendered),
     )
     return status.DONE
 
@@ -110,5 +110,7 @@ def schema(output: options.PlainOutput = "text") -> int:
     from reconciler import wiring
 
     described = wiring.json_schema()
-    streams.answer(output, text=lambda: json.pretty(described), json=lambda: json.pretty(described))
+    streams.answer(
+        output, text=lambda: report.json.pretty(described), json=lambda: report.json.pretty(described)
+    )
     return status.DONE

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
+from reconciler import report
 from reconciler.cli import calls, failures, options, progress, status, streams
 from reconciler.core.options import Examination, PlanOptions, Selection
 from reconciler.core.plan import Plan
 from reconciler.errors import UsageError
-from reconciler.report import json, markdown, plan_text, results_text
 from reconciler.settings import Settings
 
 
@@ -32,10 +32,10 @@ def plan(
     """
     chosen = calls.settings(database_url, source, home)
     wanted = PlanOptions(chosen.source, tuple(accept or ()), adopt, no_deactivate)
-    desired = calls.load(directory, output)
     first = Examination(probe, progress.watched) if verify else None
-    with calls.registry(chosen, write=False) as registry:
-        found = registry.plan(desired, wanted, first=first)
+    with calls.registry_for(directory, chosen, write=False) as (registry, tree):
+        found = registry.plan(tree, wanted, first=first)
+    calls.tell_warnings(found.problems, directory, output)
     _answer_plan(found, output, str(directory))
     return status.of_plan(found, detailed=detailed_exitcode)
 
@@ -43,9 +43,9 @@ def plan(
 def _answer_plan(found: Plan, output: streams.Format, directory: str) -> None:
     streams.answer(
         output,
-        text=lambda: results_text.examined(found, streams.answer_style()),
-        json=lambda: json.plan(found),
-        markdown=lambda: markdown.plan(found, directory=directory),
+        text=lambda: report.results_text.examined(found, streams.answer_style()),
+        json=lambda: report.json.plan(found),
+        markdown=lambda: report.markdown.plan(found, directory=directory),
     )
 
 
@@ -65,9 +65,9 @@ def drift(
         found = registry.drift(chosen.source)
     streams.answer(
         output,
-        text=lambda: plan_text.drift(found, streams.answer_style()),
-        json=lambda: json.plan(found),
-        markdown=lambda: markdown.drift(found),
+        text=lambda: report.plan_text.drift(found, streams.answer_style()),
+        json=lambda: report.json.plan(found),
+        markdown=lambda: report.markdown.drift(found),
     )
     return status.of_drift(found)
 
@@ -117,9 +117,9 @@ def _verify(chosen: Settings, selection: Selection, output: streams.Format) -> i
     seconds = time.monotonic() - began
     streams.answer(
         output,
-        text=lambda: results_text.verification(results, streams.answer_style()),
-        json=lambda: json.verification(results, seconds, failure),
-        markdown=lambda: markdown.verification(results),
+        text=lambda: report.results_text.verification(results, streams.answer_style()),
+        json=lambda: report.json.verification(results, seconds, failure),
+        markdown=lambda: report.markdown.verification(results),
     )
     return status.of_verification(results) if failure is None else failures.tell(failure, "text")
 
@@ -129,8 +129,8 @@ def _rehearse(chosen: Settings, selection: Selection, output: streams.Format) ->
         planned = registry.verification.rehearse(selection)
     streams.answer(
         output,
-        text=lambda: results_text.rehearsal(planned, streams.answer_style()),
-        json=lambda: json.rehearsal(planned),
-        markdown=lambda: markdown.rehearsal(planned),
+        text=lambda: report.results_text.rehearsal(planned, streams.answer_style()),
+        json=lambda: report.json.rehearsal(planned),
+        markdown=lambda: report.markdown.rehearsal(planned),
     )
     return status.DONE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from reconciler import report
 from reconciler.cli import calls, options, status, streams
 from reconciler.core.address import parse_address
-from reconciler.report import json, markdown, metrics, registry_text
 from reconciler.source.writing import write_new
 
 DEFAULT_LIMIT = 50
@@ -29,14 +29,14 @@ def list_(
     with calls.registry(calls.settings(database_url, home=home), write=False) as registry:
         if output == "prometheus":
             found = registry.measure(active_only=active, provider=provider, status=having)
-            streams.write(metrics.exposition(found))
+            streams.write(report.metrics.exposition(found))
             return status.DONE
         listed = registry.list_models(active_only=active, provider=provider, status=having)
     streams.answer(
         output,
-        text=lambda: registry_text.models(listed, streams.answer_style(), now=datetime.now(UTC)),
-        json=lambda: json.models(listed),
-        markdown=lambda: markdown.models(listed),
+        text=lambda: report.registry_text.models(listed, streams.answer_style(), now=datetime.now(UTC)),
+        json=lambda: report.json.models(listed),
+        markdown=lambda: report.markdown.models(listed),
     )
     return status.DONE
 
@@ -56,9 +56,9 @@ def show(
         found = registry.show(wanted)
     streams.answer(
         output,
-        text=lambda: registry_text.entity(found),
-        json=lambda: json.entity(found),
-        markdown=lambda: markdown.entity(found),
+        text=lambda: report.registry_text.entity(found),
+        json=lambda: report.json.entity(found),
+        markdown=lambda: report.markdown.entity(found),
     )
     return status.DONE
 
@@ -76,9 +76,9 @@ def history(
         events, runs = registry.history(wanted, limit=limit)
     streams.answer(
         output,
-        text=lambda: registry_text.history(events, runs, streams.answer_style()),
-        json=lambda: json.history(events, runs),
-        markdown=lambda: markdown.history(events, runs),
+        text=lambda: report.registry_text.history(events, runs, streams.answer_style()),
+        json=lambda: report.json.history(events, runs),
+        markdown=lambda: report.markdown.history(events, runs),
     )
     return status.DONE
 
@@ -102,7 +102,7 @@ def export(
     streams.answer(
         output,
         text=lambda: "\n".join(_exported(contents, where)),
-        json=lambda: json.document({"directory": where, "files": dict(contents)}),
+        json=lambda: report.json.document({"directory": where, "files": dict(contents)}),
     )
     return status.DONE
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address
 from reconciler.core.changes import ACTIONS, Change, Refusal
-from reconciler.core.outcome import Result
-from reconciler.core.overrides import ShownOverride
-from reconciler.core.problem import Problem
-from reconciler.core.state import Desired
+
+if TYPE_CHECKING:  # a plan without changes is made in no time, and needs none of these
+    from reconciler.core.outcome import Result
+    from reconciler.core.overrides import ShownOverride
+    from reconciler.core.problem import Problem
+    from reconciler.core.state import Desired
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.changes import Change, Create, Deactivate
+from reconciler.core.changes import Change, Deactivate
 from reconciler.core.diff import Diff, diff
 from reconciler.core.options import PlanOptions
 from reconciler.core.overrides import Live
 from reconciler.core.overriding import beside
-from reconciler.core.plan import Bookkeeping, Plan, action_of
+from reconciler.core.plan import Bookkeeping, Plan
+from reconciler.core.plan_digest import plan_digest
 from reconciler.core.policy import check_acknowledgements, refusals
 from reconciler.core.problem import Place
 from reconciler.core.references import used_by_model
@@ -49,7 +48,7 @@ def make_plan(
         unchanged=found.unchanged,
         refusals=against,
         problems=desired.problems,
-        used_by=_used_by(changes, registry),
+        used_by=used_by(changes, registry),
         bookkeeping=Bookkeeping(found.noted, found.retired, found.forgotten),
         overrides=beside(live, changes, registry, ours=(registry.applied, desired.entities)),
     )
@@ -72,7 +71,7 @@ def make_drift(registry: RegistryState, *, source: str, live: Live | None = None
         unchanged=found.unchanged,
         refusals=(),
         problems=(),
-        used_by=_used_by(found.changes, registry),
+        used_by=used_by(found.changes, registry),
         overrides=beside(live, found.changes, registry, ours=(registry.applied,)),
     )
     return replace(plan, digest=plan_digest(plan))
@@ -85,7 +84,7 @@ def _deferred(changes: Sequence[Change], *, defer: bool) -> tuple[tuple[Change, 
     return kept, tuple(change for change in changes if isinstance(change, Deactivate))
 
 
-def _used_by(changes: Sequence[Change], registry: RegistryState) -> dict[Address, int]:
+def used_by(changes: Sequence[Change], registry: RegistryState) -> dict[Address, int]:
     """How many models will use each changed set and template, those of other owners included."""
     shared = {change.address for change in changes if change.address.kind in {"parameters", "template"}}
     if not shared:
@@ -116,38 +115,3 @@ def touched(plan: Plan, desired: DesiredState) -> frozenset[Address]:
             or any(used in changed for used in used_by_model(entity.spec))
         )
     )
-
-
-BATCH = 1000
-
-
-def plan_digest(plan: Plan) -> str:
-    """sha256, hexadecimal, over the source, the changes and the refusals in canonical form."""
-    digest = hashlib.sha256(plan.source.encode())
-    refusals = [[refusal.rule, refusal.message, refusal.accept] for refusal in plan.refusals]
-    digest.update(b"\x00" + canonical(refusals))
-    for group in (plan.changes, plan.deferred):
-        digest.update(b"\x00")
-        # A first apply has a hundred thousand changes: an encoder's start costs more than one change.
-        for start in range(0, len(group), BATCH):
-            digest.update(canonical([_change_parts(change) for change in group[start : start + BATCH]]))
-    return digest.hexdigest()
-
-
-_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces: same value, same bytes.
-
-    >>> canonical({"b": 1, "a": 0.5})
-    b'{"a":0.5,"b":1}'
-    """
-    return _encoder.encode(value).encode()
-
-
-def _change_parts(change: Change) -> list[Any]:
-    parts = [action_of(change), str(change.address), change.cause]
-    if isinstance(change, Create):
-        return [*parts, change.desired.active, dict(change.desired.spec)]
-    return [*parts, change.fields]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Activate, Change, Create, Deactivate, Update
@@ -14,7 +14,9 @@ from reconciler.core.fields import field_changes, is_same
 from reconciler.core.problem import Place
 from reconciler.core.provider_kind import DEFAULT_PROBE
 from reconciler.core.state import Desired, Observed, Spec
-from reconciler.core.wishes import Wish
+
+if TYPE_CHECKING:  # what programs ask for is none of a plan's business, and takes pydantic
+    from reconciler.core.wishes import Wish
 
 # No file says what programs ask for.
 _NOWHERE = Place("", 0, 0)
@@ -70,6 +72,7 @@ class Fault(NamedTuple):
 def merged(wishes: Iterable[Wish]) -> tuple[dict[Address, Wish], tuple[Fault, ...]]:
     """One wish for each entity, and which of them contradict each other.
 
+    >>> from reconciler.core.wishes import Wish
     >>> both = [Wish(Address("provider", "p"), {"kind": kind}) for kind in ("openai", "xai")]
     >>> merged(both)[1][0].message
     'provider:p is given twice with different values: kind'

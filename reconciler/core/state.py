@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.problem import Place, Problem
-from reconciler.core.provider_kind import ProviderKind
+
+if TYPE_CHECKING:
+    from reconciler.core.provider_kind import ProviderKind
 
 Spec = Mapping[str, Any]
 Hold = Literal["pending", "failing"]
@@ -72,10 +74,17 @@ class Observed(NamedTuple):
 
 
 class SourceFile(NamedTuple):
-    """One file of the source: its digest (sha256, hexadecimal) and the addresses it defines, sorted."""
+    """One file of the source.
+
+    Attributes:
+        sha256: Its digest, hexadecimal.
+        defines: The addresses it defines, sorted.
+        refers_to: What it names that other files may define, sorted: addresses, and `kind:NAME`.
+    """
 
     sha256: str
     defines: tuple[Address, ...]
+    refers_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +104,23 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """Everything that one directory says: entities, its files, and what was wrong or suspicious in them."""
+    """Everything that one directory says.
+
+    Attributes:
+        entities: What it asks for.
+        files: Its files.
+        problems: What was wrong or suspicious in them.
+        identity: Where it comes from.
+        kinds: The kinds that its providers use.
+        reader: What read the files, as `Prints` has it; empty where nothing is known of that.
+    """
 
     entities: Mapping[Address, Desired]
     files: Mapping[str, SourceFile]
     problems: tuple[Problem, ...]
     identity: Identity
     kinds: Mapping[str, ProviderKind] = field(default_factory=dict)
+    reader: str = ""
 
     @property
     def counts(self) -> dict[str, int]:

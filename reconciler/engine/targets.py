@@ -12,7 +12,7 @@ from reconciler import kinds
 from reconciler.core.address import Address
 from reconciler.core.durations import seconds
 from reconciler.core.outcome import Result
-from reconciler.core.planning import canonical
+from reconciler.core.plan_digest import canonical
 from reconciler.core.probe import ProbeTarget
 from reconciler.core.provider_kind import DEFAULT_PROBE, PROBE_LEVELS, ProbeLevel, ProviderKind
 from reconciler.core.state import Spec

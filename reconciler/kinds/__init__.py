@@ -3,7 +3,7 @@
 Importing this is light; the YAML parser and pydantic are loaded by what needs them.
 """
 
-from reconciler.kinds.catalogue import built_in, names
+from reconciler.kinds.catalogue import built_in, digest, names
 from reconciler.kinds.specs import from_document, from_spec, to_spec
 
-__all__ = ["built_in", "from_document", "from_spec", "names", "to_spec"]
+__all__ = ["built_in", "digest", "from_document", "from_spec", "names", "to_spec"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,15 @@ _SUFFIX = ".yaml"
 def names() -> tuple[str, ...]:
     """The names of our kinds, sorted; taken from the files' names, none is read."""
     return tuple(sorted(path.stem for path in _FOLDER.iterdir() if path.suffix == _SUFFIX))
+
+
+@cache
+def digest() -> str:
+    """sha256 over the files of all our kinds, hexadecimal."""
+    found = hashlib.sha256()
+    for name in names():
+        found.update((_FOLDER / f"{name}{_SUFFIX}").read_bytes())
+    return found.hexdigest()
 
 
 @cache

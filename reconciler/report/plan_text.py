@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.changes import Change, Create, Deactivate, Refusal
 from reconciler.core.plan import Plan, action_of
 from reconciler.core.problem import Place
-from reconciler.report import override_text, text
+from reconciler.report import text
 from reconciler.report.escape import printable
 from reconciler.report.layout import PLAIN, Colour, Style, counted
 from reconciler.report.values import field_line, field_value
@@ -46,19 +46,27 @@ MEANINGS: Mapping[str, str] = {
 def plan(found: Plan, style: Style = PLAIN, *, title: str = "Plan for", most: int | None = None) -> str:
     """The whole plan; `most` bounds how many changes other than deactivations are written out."""
     if is_empty(found):
-        return "\n\n".join((unchanged(found), *override_text.section(found.overrides, style)))
+        return "\n\n".join((unchanged(found), *_overrides(found, style)))
     sections = [_header(found, title), *changes(found.changes, found.used_by, style, most=most)]
     sections += _section("Left out by --no-deactivate", found.deferred, found.used_by, style)
-    sections += override_text.section(found.overrides, style, changer(title))
+    sections += _overrides(found, style, title)
     sections += refusals(found.refusals, style)
     return "\n\n".join(sections)
+
+
+def _overrides(found: Plan, style: Style, title: str = "Plan for") -> Iterator[str]:
+    """What is held beside a plan; mostly nothing is."""
+    if found.overrides:
+        from reconciler.report import override_text
+
+        yield from override_text.section(found.overrides, style, changer(title))
 
 
 def drift(found: Plan, style: Style = PLAIN) -> str:
     """What was changed in the database since the last apply, as the repair that an apply would make."""
     if is_empty(found):
         nothing = f"No drift. {_matching(found.unchanged, 'what was applied')}"
-        return "\n\n".join((nothing, *override_text.section(found.overrides, style)))
+        return "\n\n".join((nothing, *_overrides(found, style)))
     return plan(found, style, title=DRIFT)
 
 

@@ -16,7 +16,7 @@ from reconciler.core import collector, registration
 from reconciler.core.address import Address
 from reconciler.core.changes import Change, Create
 from reconciler.core.objections import View
-from reconciler.core.planning import canonical
+from reconciler.core.plan_digest import canonical
 from reconciler.core.policy import some
 from reconciler.core.provider_kind import ProviderKind
 from reconciler.core.registration import Fault, Stored

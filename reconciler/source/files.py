@@ -53,17 +53,30 @@ def read(found: Found) -> bytes:
         descriptor = os.open(found.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UnreadableError("unreadable", _reason(error), "make it readable, or remove it") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("not-a-file", "this is no regular file", "remove or rename it")
-        try:
-            content = file.read(SIZE_LIMIT + 1)
-        except OSError as error:
-            raise UnreadableError("unreadable", _reason(error), "make it readable, or remove it") from error
+        content = _content(descriptor, status.st_size)
+    except OSError as error:
+        raise UnreadableError("unreadable", _reason(error), "make it readable, or remove it") from error
+    finally:
+        os.close(descriptor)
     if len(content) > SIZE_LIMIT:
         message = f"the file is larger than {SIZE_LIMIT // 1024 // 1024} MiB"
         raise UnreadableError("too-large", message, "split it into several files")
     return content
+
+
+def _content(descriptor: int, size: int) -> bytes:
+    """All bytes up to the limit and one more; `size` is how many there seem to be, for a buffer of that."""
+    parts, total = [], 0
+    while part := os.read(descriptor, min(max(size, 0), SIZE_LIMIT) + 1):
+        parts.append(part)
+        total += len(part)
+        if total > SIZE_LIMIT:
+            break
+    return b"".join(parts)
 
 
 class _Walk:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler import kinds
 from reconciler.core import collector
 from reconciler.core.problem import Place, Problem, has_errors, in_order
 from reconciler.core.state import DesiredState, Identity, SourceFile
@@ -21,8 +23,8 @@ if TYPE_CHECKING:  # pydantic and the YAML parser are loaded by those who read f
     from reconciler.source.records import FileRecord
 
 
-def load(directory: Path) -> DesiredState:
-    """Load every file below a directory.
+def load(directory: Path, *, identity: Identity | None = None) -> DesiredState:
+    """Load every file below a directory; where it comes from is looked up if `identity` does not say it.
 
     Bad content raises nothing: every problem of every file is in the state's `problems`, in order, and its
     entities are what could be understood.
@@ -30,12 +32,13 @@ def load(directory: Path) -> DesiredState:
     Raises:
         UsageError: The directory does not exist (`no-such-directory`) or is a file (`not-a-directory`).
     """
-    _require_directory(directory)
+    require_directory(directory)
     listing = files.find(directory)
     faults = list(listing.faults)
     with collector.paused():
         # The faults of files are complete once all of them have been read, which `state_of` does first.
-        return state_of(_contents(listing, faults), identity=git.identity(directory), faults=faults)
+        where = identity or git.identity(directory)
+        return state_of(_contents(listing, faults), identity=where, faults=faults)
 
 
 def require_valid(state: DesiredState) -> None:
@@ -64,14 +67,20 @@ def state_of(
     problems = [problem(name, fault) for name, fault in faults]
     problems += catalogue.problems + resolved.problems
     if not has_errors(problems):
-        problems.extend(_empties(records, resolved.entities))
+        problems.extend(empties(records, resolved.entities))
     return DesiredState(
         entities=resolved.entities,
-        files=_source_files(digests, resolved.entities),
+        files=source_files(digests, resolved.entities, records),
         problems=in_order(problems),
         identity=identity,
         kinds=resolved.kinds,
+        reader=reader_of_files(),
     )
+
+
+def reader_of_files() -> str:
+    """What reads the files here: this program's version and its kinds."""
+    return f"{metadata.version('llm-reconciler')} {kinds.digest()}"
 
 
 def errors_of(texts: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -92,7 +101,8 @@ def _contents(listing: files.Listing, faults: list[tuple[str, Fault]]) -> Iterat
             yield found.name, content
 
 
-def _require_directory(directory: Path) -> None:
+def require_directory(directory: Path) -> None:
+    """Raise `UsageError` where a directory does not exist, or is a file."""
     # Not the methods of `Path`: they raise where a folder above may not be looked into.
     if os.path.isdir(directory):  # noqa: PTH112
         return
@@ -105,14 +115,24 @@ def _require_directory(directory: Path) -> None:
     )
 
 
-def _source_files(digests: Mapping[str, str], entities: Mapping[Address, Desired]) -> dict[str, SourceFile]:
+def source_files(
+    digests: Mapping[str, str], entities: Mapping[Address, Desired], records: Iterable[FileRecord]
+) -> dict[str, SourceFile]:
+    """What each file is, defines and refers to."""
+    from reconciler.source import references
+
     defines: dict[str, list[Address]] = {name: [] for name in digests}
     for address, desired in entities.items():
         defines[desired.place.file].append(address)
-    return {name: SourceFile(sha256, tuple(sorted(defines[name]))) for name, sha256 in digests.items()}
+    refers_to = {record.name: references.of(record) for record in records}
+    return {
+        name: SourceFile(sha256, tuple(sorted(defines[name])), refers_to[name])
+        for name, sha256 in digests.items()
+    }
 
 
-def _empties(records: list[FileRecord], entities: Mapping[Address, Desired]) -> Iterator[Problem]:
+def empties(records: Iterable[FileRecord], entities: Mapping[Address, Desired]) -> Iterator[Problem]:
+    """Warnings of files, and of a directory, that define nothing."""
     if not entities:
         hint = "write a provider, or name another directory"
         message = "the directory defines nothing"

@@ -16,7 +16,7 @@ from reconciler.core.address import LEVELS, Address, EntityKind
 from reconciler.core.changes import Activate, Adopt, Cause, Change, Create, Deactivate, Update
 from reconciler.core.plan import Plan
 from reconciler.core.state import Desired, Observed
-from reconciler.store.columns import TABLES, EntityTable, record_sql
+from reconciler.store.columns import TABLES, EntityTable, digest_sql, record_sql, said_digest_sql
 from reconciler.store.session import Connection, StaleReadError
 
 Checkpoint = Callable[[str], None]
@@ -70,8 +70,8 @@ def write(
     waiting = _waiting_providers(desired)
     counts = _planned(connection, _steps(plan, lambda address: address.provider in waiting), at)
     _write_planned(connection, counts, generation, at)
-    _write_applied(connection, counts)
     _lift_pending(connection, counts, generation)
+    _write_applied(connection, counts)
 
 
 def write_rows(
@@ -275,26 +275,50 @@ def _lift_pending(connection: Connection, counts: _Counts, generation: int) -> N
 
 
 def _write_applied(connection: Connection, counts: _Counts) -> None:
-    """Bring the applied state up to date, for changes and notes alike."""
-    noted = connection.execute(
-        "INSERT INTO managed_entities AS m (kind, key, source, spec, active, file, line, run) "
-        "SELECT kind, key, (SELECT reconciler_setting('source')), spec, active, file, line, "
-        "(SELECT reconciler_setting('run')::bigint) FROM reconciler_planned WHERE spec IS NOT NULL "
+    """Bring the applied state up to date, for changes and notes alike, with the digests of the rows."""
+    for kind, table in TABLES.items():
+        if noted := _count(counts, ("create", "update", "switch", "note"), kind):
+            _expect(connection.execute(_applied(table), {"kind": kind}).rowcount, noted)
+        if left := _count(counts, ("retire", "leave", "forget"), kind):
+            _expect(connection.execute(_left(table), {"kind": kind}).rowcount, left)
+
+
+def _applied(table: EntityTable) -> str:
+    return (
+        "INSERT INTO managed_entities AS m (kind, key, source, spec, active, file, line, run, row_digest, "
+        "said_digest) "
+        "SELECT p.kind, p.key, (SELECT reconciler_setting('source')), p.spec, p.active, p.file, p.line, "
+        f"(SELECT reconciler_setting('run')::bigint), {_row_digest(table)}, {said_digest_sql('p')} "
+        f"FROM reconciler_planned p LEFT JOIN {table.name} r ON {_is_planned(table)} "
+        "WHERE p.kind = %(kind)s AND p.spec IS NOT NULL "
         "ON CONFLICT (kind, key) DO UPDATE SET source = EXCLUDED.source, spec = EXCLUDED.spec, "
         "active = EXCLUDED.active, file = EXCLUDED.file, line = EXCLUDED.line, "
-        "run = COALESCE(EXCLUDED.run, m.run), retired = FALSE, forgotten = FALSE "
+        "run = COALESCE(EXCLUDED.run, m.run), retired = FALSE, forgotten = FALSE, "
+        "row_digest = EXCLUDED.row_digest, said_digest = EXCLUDED.said_digest "
         "WHERE m.source = EXCLUDED.source OR m.forgotten"
     )
-    _expect(noted.rowcount, _count(counts, ("create", "update", "switch", "note")))
-    left = connection.execute(
+
+
+def _left(table: EntityTable) -> str:
+    return (
         "UPDATE managed_entities m SET active = FALSE, retired = TRUE, forgotten = p.step = 'forget', "
-        "run = COALESCE(reconciler_setting('run')::bigint, m.run) FROM reconciler_planned p "
-        "WHERE m.kind = p.kind AND m.key = p.key AND p.step IN ('retire', 'leave', 'forget') "
-        "AND m.source = reconciler_setting('source')"
+        f"run = COALESCE(reconciler_setting('run')::bigint, m.run), row_digest = {_row_digest(table)} "
+        f"FROM reconciler_planned p LEFT JOIN {table.name} r ON {_is_planned(table)} "
+        "WHERE p.kind = %(kind)s AND m.kind = p.kind AND m.key = p.key "
+        "AND p.step IN ('retire', 'leave', 'forget') AND m.source = reconciler_setting('source')"
     )
-    _expect(left.rowcount, _count(counts, ("retire", "leave", "forget")))
 
 
-def _count(counts: _Counts, steps: Iterable[str]) -> int:
+def _row_digest(table: EntityTable) -> str:
+    """Of a row that may not be there."""
+    return f"CASE WHEN r.id IS NOT NULL THEN {digest_sql(table)} END"
+
+
+def _is_planned(table: EntityTable) -> str:
+    """That the row `r` is the one that is planned in `p`, so that the index of its key is of use."""
+    return " AND ".join(f'r.{name} = ({value}) COLLATE "default"' for name, value in table.key_columns)
+
+
+def _count(counts: _Counts, steps: Iterable[str], kind: EntityKind) -> int:
     wanted = set(steps)
-    return sum(number for (_, step, _), number in counts.items() if step in wanted)
+    return sum(number for (of, step, _), number in counts.items() if of == kind and step in wanted)

@@ -175,17 +175,45 @@ def spec_sql(table: EntityTable) -> str:
     )
 
 
-def entities_sql() -> str:
-    """Every entity of every kind: kind, key, id, seen, is_active, hold, spec."""
+def entities_sql(*, some: bool = False) -> str:
+    """Every entity of every kind: kind, key, id, seen, is_active, hold, spec; or `some`, by the names of each
+    kind in a JSON text.
+    """
     return " UNION ALL ".join(
         f"SELECT '{kind}'::text AS kind, ({table.key})::text COLLATE \"C\" AS key, r.id, "
         f"r.xmin::text AS seen, r.is_active, {'r.hold' if table.hold else 'NULL::text'} AS hold, "
         f"{spec_sql(table)} AS spec FROM {table.name} r {table.read_joins} WHERE {table.only}"
+        + (f" AND {_is_named(kind, table)}" if some else "")
         for kind, table in ((kind, TABLES[kind]) for kind in LEVELS)
     )
+
+
+def _is_named(kind: EntityKind, table: EntityTable) -> str:
+    """That the row `r` is one of those named, in terms of the columns that the key's index has."""
+    columns = ", ".join(f"r.{name}" for name, _ in table.key_columns)
+    values = ", ".join(value.replace("p.key", "n.key") for _, value in table.key_columns)
+    names = f"jsonb_array_elements_text(%(names)s::jsonb -> '{kind}') AS n(key)"
+    return f"({columns}) IN (SELECT {values} FROM {names})"
 
 
 def record_sql(table: EntityTable) -> str:
     """The spec of a planned row `p` as a record `x`, with what its values need."""
     types = ", ".join(f"{column.field} {column.type}" for column in table.columns)
     return f"CROSS JOIN LATERAL jsonb_to_record(p.spec) AS x({types}) {table.joins}"
+
+
+def digest_sql(table: EntityTable) -> str:
+    """A digest of everything that a comparison looks at in the row `r`, on the real columns.
+
+    A hold is verification's and agrees with files that want the model active. Rows that are equal have equal
+    digests on one server; another major version may count differently, and then values are compared.
+    """
+    keys = [f"r.{name}" for name, _ in table.key_columns]
+    columns = [f"r.{column.target}" for column in table.columns]
+    active = "r.is_active OR r.hold IS NOT NULL" if table.hold else "r.is_active"
+    return f"hash_record_extended(ROW({', '.join((*keys, *columns, active))}), 0)"
+
+
+def said_digest_sql(row: str) -> str:
+    """A digest of what the files said of an entity, in a row that has its spec, activity and place."""
+    return f"hash_record_extended(ROW({row}.spec, {row}.active, {row}.file, {row}.line), 0)"

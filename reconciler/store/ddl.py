@@ -13,7 +13,7 @@ from reconciler.store import ddl_marks
 from reconciler.store.ddl_overrides import RECORD_OVERRIDE, VIEW
 
 # Where the migrations stand whose tables these are: what was made from here, later migrations continue.
-REVISION = "0003"
+REVISION = "0004"
 
 _SETTING = """
 CREATE FUNCTION reconciler_setting(name TEXT) RETURNS TEXT LANGUAGE sql STABLE AS $$

@@ -8,10 +8,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Any
 
+from reconciler.core.parts import Part
 from reconciler.core.plan import Plan
+from reconciler.core.prints import Prints
+from reconciler.core.problem import Problem
 from reconciler.core.state import DesiredState, Identity, SourceFile, SourceRecord
-from reconciler.store import lock
+from reconciler.store import lock, remembered
 from reconciler.store.session import Connection, StaleReadError
 
 
@@ -100,51 +104,112 @@ def record_failure(
     )
 
 
-def is_current(record: SourceRecord, desired: DesiredState) -> bool:
-    """Whether the source's record already says what would be written."""
-    identity = record.identity
-    return (
-        identity is not None
-        and (identity.origin, identity.overlays) == (desired.identity.origin, desired.identity.overlays)
-        and dict(record.files) == dict(desired.files)
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is remembered of a source's files.
+
+    Attributes:
+        identity: Where they come from.
+        reader: What read them; empty where nothing is known of that.
+        input_digest: What the next run compares them with; `None` where nothing is known of that.
+        problems: Their warnings.
+        entities: How many entities they describe.
+        files: Each of them; or those alone that were read.
+        is_part: Whether there are others, which are as they were.
+    """
+
+    identity: Identity
+    reader: str
+    input_digest: str | None
+    problems: tuple[Problem, ...]
+    entities: int
+    files: Mapping[str, SourceFile]
+    is_part: bool = False
+
+
+def noted(desired: DesiredState) -> Noted:
+    """What is remembered of files that were all read."""
+    prints = Prints(
+        {path: file.sha256 for path, file in desired.files.items()}, desired.identity, desired.reader
+    )
+    return Noted(
+        desired.identity,
+        desired.reader,
+        prints.digest if desired.reader else None,
+        desired.problems,
+        len(desired.entities),
+        desired.files,
     )
 
 
-def write_source(connection: Connection, plan: Plan, desired: DesiredState, run: int | None) -> None:
+def noted_part(part: Part, entities: int) -> Noted:
+    """What is remembered where some files were read, and all of them describe so many entities."""
+    state = part.state
+    return Noted(
+        state.identity, state.reader, part.prints.digest, state.problems, entities, state.files, is_part=True
+    )
+
+
+def is_current(connection: Connection, record: SourceRecord, plan: Plan, files: Noted) -> bool:
+    """Whether the source's record already says what would be written."""
+    if record.identity is None or dict(record.files) != dict(files.files):
+        return False
+    row = connection.execute(
+        "SELECT (origin, overlays, reader, input_digest, deferred, warnings, entities) IS NOT DISTINCT FROM"
+        " (%s::text, %s::jsonb, %s::text, %s::text, %s::jsonb, %s::jsonb, %s::integer)"
+        " FROM sources WHERE name = %s",
+        [*_of_source(plan, files), plan.source],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _of_source(plan: Plan, files: Noted) -> list[Any]:
+    return [
+        files.identity.origin,
+        json.dumps(files.identity.overlays),
+        files.reader or None,
+        files.input_digest,
+        json.dumps([str(change.address) for change in plan.deferred]),
+        json.dumps(remembered.as_json(files.problems)),
+        files.entities,
+    ]
+
+
+def write_source(connection: Connection, plan: Plan, files: Noted, run: int | None) -> None:
     """Note where the source comes from, its files' digests, its warnings and what was deferred."""
     connection.execute(
-        "INSERT INTO sources (name, origin, overlays, deferred, warnings, last_run)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET origin = EXCLUDED.origin,"
-        " overlays = EXCLUDED.overlays, deferred = EXCLUDED.deferred, warnings = EXCLUDED.warnings,"
-        " last_run = COALESCE(EXCLUDED.last_run, sources.last_run), updated_at = now()",
-        [
-            plan.source,
-            desired.identity.origin,
-            json.dumps(desired.identity.overlays),
-            json.dumps([str(change.address) for change in plan.deferred]),
-            json.dumps([problem.code for problem in desired.problems]),
-            run,
-        ],
+        "INSERT INTO sources"
+        " (name, origin, overlays, reader, input_digest, deferred, warnings, entities, last_run)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET"
+        " origin = EXCLUDED.origin, overlays = EXCLUDED.overlays, reader = EXCLUDED.reader,"
+        " input_digest = EXCLUDED.input_digest, deferred = EXCLUDED.deferred, warnings = EXCLUDED.warnings,"
+        " entities = EXCLUDED.entities, last_run = COALESCE(EXCLUDED.last_run, sources.last_run),"
+        " updated_at = now()",
+        [plan.source, *_of_source(plan, files), run],
     )
-    _write_files(connection, plan.source, desired.files)
+    _write_files(connection, plan.source, files)
 
 
-def _write_files(connection: Connection, source: str, files: Mapping[str, SourceFile]) -> None:
+def _write_files(connection: Connection, source: str, noted: Noted) -> None:
     connection.execute(
-        'CREATE TEMPORARY TABLE reconciler_files (path TEXT COLLATE "C", sha256 TEXT, defines JSONB)'
-        " ON COMMIT DROP"
+        'CREATE TEMPORARY TABLE reconciler_files (path TEXT COLLATE "C", sha256 TEXT, defines JSONB,'
+        " refers_to JSONB) ON COMMIT DROP"
     )
     with connection.cursor() as cursor, cursor.copy("COPY reconciler_files FROM STDIN") as copy:
-        for path, file in files.items():
-            copy.write_row((path, file.sha256, json.dumps([str(address) for address in file.defines])))
+        for path, file in noted.files.items():
+            defines = json.dumps([str(address) for address in file.defines])
+            copy.write_row((path, file.sha256, defines, json.dumps(file.refers_to)))
     connection.execute(
-        "INSERT INTO source_files (source, path, sha256, defines)"
-        " SELECT %s, path, sha256, defines FROM reconciler_files ON CONFLICT (source, path) DO UPDATE SET"
-        " sha256 = EXCLUDED.sha256, defines = EXCLUDED.defines, gone = FALSE"
-        " WHERE (source_files.gone, source_files.sha256, source_files.defines)"
-        " IS DISTINCT FROM (FALSE, EXCLUDED.sha256, EXCLUDED.defines)",
+        "INSERT INTO source_files AS f (source, path, sha256, defines, refers_to)"
+        " SELECT %s, path, sha256, defines, refers_to FROM reconciler_files"
+        " ON CONFLICT (source, path) DO UPDATE SET sha256 = EXCLUDED.sha256, defines = EXCLUDED.defines,"
+        " refers_to = EXCLUDED.refers_to, gone = FALSE"
+        " WHERE (f.gone, f.sha256, f.defines, f.refers_to)"
+        " IS DISTINCT FROM (FALSE, EXCLUDED.sha256, EXCLUDED.defines, EXCLUDED.refers_to)",
         [source],
     )
+    if noted.is_part:
+        return
     connection.execute(
         "UPDATE source_files f SET gone = TRUE WHERE f.source = %s AND NOT f.gone"
         " AND NOT EXISTS (SELECT FROM reconciler_files r WHERE r.path = f.path)",

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     SmallInteger,
     Text,
@@ -67,6 +68,10 @@ class ManagedEntity(Base):
     run: Mapped[int | None] = mapped_column(BigInteger)
     retired: Mapped[FalseByDefault]
     forgotten: Mapped[FalseByDefault]
+    # Of the row as an apply left it; see `columns.digest_sql`.
+    row_digest: Mapped[int | None] = mapped_column(BigInteger)
+    # Of what the files said, so that a run may take it for what they say.
+    said_digest: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (CheckConstraint(_KINDS, name="kind"),)
 
@@ -85,6 +90,10 @@ class Source(Base):
     warnings: Mapped[Items]
     last_run: Mapped[int | None] = mapped_column(BigInteger)
     updated_at: Mapped[Made]
+    # How many the files describe.
+    entities: Mapped[int | None] = mapped_column(Integer)
+    # What read them; another one may read the same files differently.
+    reader: Mapped[str | None]
 
 
 class SourceFile(Base):

@@ -15,6 +15,7 @@ from reconciler.wiring.verbs import Verbs
 
 if TYPE_CHECKING:
     from reconciler.core.state import DesiredState
+    from reconciler.source.tree import Tree
 
 __all__ = [
     "Verbs",
@@ -27,6 +28,7 @@ __all__ = [
     "rendered",
     "require_valid",
     "settings",
+    "tree",
     "upgrade",
 ]
 
@@ -58,6 +60,17 @@ def load(directory: Path) -> DesiredState:
     from reconciler.source.load import load as load_directory
 
     return load_directory(directory)
+
+
+def tree(directory: Path) -> Tree:
+    """A directory whose files are only read where something has changed.
+
+    Raises:
+        UsageError: There is no such directory.
+    """
+    from reconciler.source.tree import Tree
+
+    return Tree(directory)
 
 
 def require_valid(state: DesiredState) -> None:

@@ -15,8 +15,10 @@ EMBEDDED = "embedded"
 
 
 @contextmanager
-def open_verbs(settings: Settings, *, say: Say, write: bool) -> Iterator[Verbs]:
-    """Open the registry; `write` sets up a database that has none of our tables.
+def open_verbs(
+    settings: Settings, *, say: Say, write: bool, before_set_up: Callable[[], object] | None = None
+) -> Iterator[Verbs]:
+    """Open the registry; `write` sets up a database that has none of our tables, after what must come first.
 
     Raises:
         UsageError: No database is named where one must be.
@@ -29,6 +31,8 @@ def open_verbs(settings: Settings, *, say: Say, write: bool) -> Iterator[Verbs]:
     with named_database(settings, say) as url, connect(url) as connection:
         found = migrate.revision(connection)
         if found is None and write:
+            if before_set_up is not None:
+                before_set_up()
             say("Setting up the tables.")
             migrate.upgrade(url)
         migrate.check_current(migrate.revision(connection))

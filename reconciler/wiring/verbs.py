@@ -11,11 +11,11 @@ from reconciler.wiring.verifying import Verification
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
+    from reconciler.core.files import Files
     from reconciler.core.listing import Event, ListedModel, Measurements, Run, ShownEntity
     from reconciler.core.options import Examination, PlanOptions
     from reconciler.core.outcome import Status
     from reconciler.core.plan import Applied, Plan
-    from reconciler.core.state import DesiredState
     from reconciler.store.session import Connection
 
 Say = Callable[[str], None]
@@ -39,16 +39,16 @@ class Verbs:
         self._say = say
         self.verification = Verification(connection, settings, say)
 
-    def plan(self, desired: DesiredState, options: PlanOptions, *, first: Examination | None = None) -> Plan:
+    def plan(self, files: Files, options: PlanOptions, *, first: Examination | None = None) -> Plan:
         """What `apply` would do; with `first`, the providers are asked about what would change."""
         from reconciler.engine.plan import plan
 
-        found = plan(self._connection, desired, options)
+        found = plan(self._connection, files, options)
         if first is None:
             return found
         from reconciler.engine.preflight import payer_of
 
-        return self.verification.examine(found, desired, first, payer_of(self._connection, self._say))
+        return self.verification.examine(found, files.state, first, payer_of(self._connection, self._say))
 
     def drift(self, source: str) -> Plan:
         """What would bring the database back to what was applied."""
@@ -58,7 +58,7 @@ class Verbs:
 
     def apply(
         self,
-        desired: DesiredState,
+        files: Files,
         options: PlanOptions,
         *,
         confirm: Callable[[Plan], bool] | None = None,
@@ -78,17 +78,17 @@ class Verbs:
 
         chosen = ApplySettings(run_context(), self._settings.lock_timeout)
         if confirm is None and first is None:
-            return apply(self._connection, desired, options, chosen)
+            return apply(self._connection, files, options, chosen)
 
         def examine(found: Plan) -> Plan:
             if first is None:
                 return found
             from reconciler.engine.preflight import Spender
 
-            return self.verification.examine(found, desired, first, Spender(self._connection))
+            return self.verification.examine(found, files.state, first, Spender(self._connection))
 
         agreed = confirm or (lambda _plan: True)
-        return apply_confirmed(self._connection, desired, options, chosen, examine=examine, confirm=agreed)
+        return apply_confirmed(self._connection, files, options, chosen, examine=examine, confirm=agreed)
 
     def _require_tables(self) -> None:
         """A reader has nothing to read in a database without our tables, and says so."""
