@@ -4,6 +4,7 @@ to the database. Apart from `registry`, so that an application that forgets its 
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -21,6 +22,8 @@ from reconciler.store.fetching import Row
 from reconciler.store.listening import Feed, Position, Waker
 from reconciler.store.session import Connection, connect
 
+logger = logging.getLogger("reconciler")
+
 Say = Callable[[str], None]
 
 # What a row that a hand wrote may provoke besides: the next commit may mend it.
@@ -28,6 +31,26 @@ _ODD_ROWS = (
     *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
     *(MemoryError, OSError, RuntimeError),
 )
+
+
+class _Turn:
+    """One thread's time at the registry: what it finds counts only while no other has the turn, for one that
+    was told to stop may still wait for a server.
+
+    Attributes:
+        is_starting: Whether somebody waits for its first answer.
+        failure: Why there was none.
+        feed: Its connection's feed.
+        is_connected: Whether its last question was answered.
+    """
+
+    __slots__ = ("failure", "feed", "is_connected", "is_starting")
+
+    def __init__(self, *, is_starting: bool) -> None:
+        self.is_starting = is_starting
+        self.failure: Exception | None = None
+        self.feed: Feed | None = None
+        self.is_connected = False
 
 
 class Keeper:
@@ -41,8 +64,6 @@ class Keeper:
 
     Attributes:
         view: The snapshot; another value after every change. `None` before the first.
-        is_connected: Whether the last question was answered.
-        is_listening: Whether changes are announced.
     """
 
     def __init__(self, url: str, *, poll: float, listen: bool, say: Say) -> None:
@@ -51,16 +72,12 @@ class Keeper:
         self._listen = listen
         self._say = say
         self.view: Snapshot | None = None
-        self.is_connected = False
         self._incarnation = ""
         self._current_at = time.monotonic()
         self._ahead = 0.0
-        self._failure: Exception | None = None
         self._is_told = False
-        self._feed: Feed | None = None
         self._thread: threading.Thread | None = None
-        # The thread whose turn it is; one that was told to stop may still wait for a server.
-        self._turn: object = None
+        self._turn: _Turn | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -75,8 +92,15 @@ class Keeper:
     @property
     def is_listening(self) -> bool:
         """Whether changes are announced."""
-        feed = self._feed
+        turn = self._turn
+        feed = None if turn is None else turn.feed
         return feed is not None and feed.is_listening
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the last question was answered."""
+        turn = self._turn
+        return turn is not None and turn.is_connected
 
     @property
     def age(self) -> float:
@@ -88,18 +112,17 @@ class Keeper:
         return datetime.fromtimestamp(time.monotonic() + self._ahead, UTC)
 
     def start(self) -> None:
-        """Begin, and wait for the first snapshot.
+        """Begin, and wait until the snapshot is current.
 
         Raises:
             StoreUnavailableError: PostgreSQL did not answer.
             SchemaError: The tables are missing, older or newer.
         """
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             return
-        self._failure = None
-        self._run_beside()
+        turn = self._run_beside(is_starting=True)
         try:
-            failure = self._wait_for_the_first()
+            failure = self._wait_for_the_first(turn)
         except BaseException:
             self.stop()
             raise
@@ -107,14 +130,14 @@ class Keeper:
             self._thread = None
             raise failure
 
-    def _wait_for_the_first(self) -> Exception | None:
-        """Wait for a snapshot, and say why there is none."""
+    def _wait_for_the_first(self, turn: _Turn) -> Exception | None:
+        """Wait for the first answer, and say why there is none."""
         with self._changed:
-            while self.view is None and self._failure is None:
-                if self._thread is None or not self._thread.is_alive():
+            while turn.is_starting and turn.failure is None:
+                if self._turn is not turn or self._thread is None or not self._thread.is_alive():
                     return StoreUnavailableError("The registry was closed before it was loaded.")
                 self._changed.wait(timeout=1.0)
-            return self._failure
+            return turn.failure
 
     def stop(self, *, within: float = 0.0) -> None:
         """Let the thread end; wait for that so many seconds, for it may wait for a server."""
@@ -126,13 +149,11 @@ class Keeper:
 
     def restart_in_child(self) -> None:
         """After a fork: neither the thread nor the connection is this process's, the snapshot is."""
-        feed, self._feed = self._feed, None
-        if feed is not None:
-            feed.abandon()
         self._prepare()
-        self.is_connected = False
+        if self._turn is not None and self._turn.feed is not None:
+            self._turn.feed.abandon()
         if self._thread is not None:
-            self._run_beside()
+            self._run_beside(is_starting=self.view is None)
 
     def wait_for(self, generation: int, timeout: float) -> bool:
         """Ask now, and wait for a snapshot of that generation or a later one; whether it came."""
@@ -143,14 +164,15 @@ class Keeper:
     def _has(self, generation: int) -> bool:
         return self.view is not None and self.view.generation >= generation
 
-    def _run_beside(self) -> None:
-        turn = self._turn = object()
+    def _run_beside(self, *, is_starting: bool) -> _Turn:
+        turn = self._turn = _Turn(is_starting=is_starting)
         self._thread = threading.Thread(
             target=self._run, args=[turn], name="reconciler-registry", daemon=True
         )
         self._thread.start()
+        return turn
 
-    def _run(self, turn: object) -> None:
+    def _run(self, turn: _Turn) -> None:
         attempt = 0
         while self._turn is turn:
             began = time.monotonic()
@@ -158,34 +180,40 @@ class Keeper:
                 with connect(self._url) as connection:
                     self._follow(connection, turn)
             except (ProviderConfigError, *_ODD_ROWS) as error:
-                self._lose(error)
-            finally:
-                self._feed, self.is_connected = None, False
-            if self.view is None:
+                self._lose(error, turn)
+            if turn.is_starting:
                 return
             attempt = snapshots.next_attempt(attempt, lived=time.monotonic() - began)
             if self._turn is turn:
                 self._waker.rest(snapshots.delay(attempt, random.random()))  # noqa: S311 nobody has to guess it
 
-    def _follow(self, connection: Connection, turn: object) -> None:
+    def _follow(self, connection: Connection, turn: _Turn) -> None:
         """Keep the snapshot fresh for as long as the connection is good."""
         migrate.require(connection)
         migrate.check_current(migrate.revision(connection))
-        feed = self._feed = Feed(connection)
-        if self._listen:
-            feed.propose(uuid4().hex)
-        while self._turn is turn:
-            began, announced = time.monotonic(), feed.attend()
-            position = self._position(feed)
-            if self._is_behind(position):
-                self._replace(self._read(connection, position), position)
-                feed.judge(announced=announced)
-            self._current_at = began
-            self._tell_return()
-            # Never busy for more than half of the time, however fast others commit.
-            if not self._waker.rest(min(time.monotonic() - began, snapshots.LONGEST_PAUSE)):
-                due = began + snapshots.interval(self._poll, random.random())  # noqa: S311 as above
-                feed.rest(due - time.monotonic(), self._waker)
+        feed = turn.feed = Feed(connection)
+        try:
+            if self._listen:
+                feed.propose(uuid4().hex)
+            while self._turn is turn:
+                self._look(connection, feed, turn)
+        finally:
+            # While the connection is still open: a child that is forked later must not touch what is not its.
+            turn.feed, turn.is_connected = None, False
+
+    def _look(self, connection: Connection, feed: Feed, turn: _Turn) -> None:
+        """Ask once, read what changed, and rest until the next question is due."""
+        began, announced = time.monotonic(), feed.attend()
+        position = self._position(feed)
+        view = None
+        if self._is_behind(position):
+            view = self._read(connection, position)
+            feed.judge(announced=announced)
+        self._take(view, position, turn, at=began)
+        # Never busy for more than half of the time, however fast others commit.
+        if not self._waker.rest(min(time.monotonic() - began, snapshots.LONGEST_PAUSE)):
+            due = began + snapshots.interval(self._poll, random.random())  # noqa: S311 as above
+            feed.rest(due - time.monotonic(), self._waker)
 
     def _position(self, feed: Feed) -> Position:
         """Where the registry stands, and what its clock says."""
@@ -211,27 +239,39 @@ class Keeper:
                 return merged
         return snapshots.whole(changes.everything(connection), _build)
 
-    def _replace(self, view: Snapshot, position: Position) -> None:
+    def _take(self, view: Snapshot | None, position: Position, turn: _Turn, *, at: float) -> None:
+        """What one look found counts: another snapshot, or that the present one is current."""
         with self._changed:
-            self.view, self._incarnation = view, position.incarnation
+            if self._turn is not turn:
+                return
+            if view is not None:
+                self.view, self._incarnation = view, position.incarnation
+            self._current_at = at
+            turn.is_connected, turn.is_starting = True, False
             self._changed.notify_all()
-
-    def _tell_return(self) -> None:
-        self.is_connected = True
         if self._is_told:
             self._is_told = False
-            self._say("The registry's database is back.")
+            self._tell("The registry's database is back.")
 
-    def _lose(self, error: Exception) -> None:
-        """Tell it once, or fail the start where there is nothing to serve yet."""
-        if self.view is None:
+    def _lose(self, error: Exception, turn: _Turn) -> None:
+        """Tell it once, or fail the start that waits for it."""
+        if self._turn is not turn:
+            return
+        if turn.is_starting:
             with self._changed:
-                self._failure = error
+                turn.failure = error
                 self._changed.notify_all()
         elif not self._is_told:
             self._is_told = True
             told = error.message if isinstance(error, ProviderConfigError) else type(error).__name__
-            self._say(f"The registry cannot be refreshed, and its last snapshot is served: {told}")
+            self._tell(f"The registry cannot be refreshed, and its last snapshot is served: {told}")
+
+    def _tell(self, what: str) -> None:
+        try:
+            self._say(what)
+        except Exception:
+            # The program's own; the snapshot is kept fresh all the same.
+            logger.exception("What the registry was given to say this with failed: %s", what)
 
 
 def _build(rows: Sequence[Row], at: datetime) -> tuple[ProviderModelConfigResponse, ...]:

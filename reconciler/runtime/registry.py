@@ -152,7 +152,9 @@ class Registry:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the database answered when it was asked last."""
+        """Whether the database answered when it was asked last. A server that hangs in the middle of a
+        question still counts as connected; `age` tells how old the snapshot may be.
+        """
         return self._keeper.is_connected
 
     @property

@@ -11,6 +11,7 @@ import weakref
 from contextlib import suppress
 from typing import NamedTuple
 
+import psycopg
 from psycopg import Notify, sql
 
 from reconciler.store.session import Connection
@@ -22,6 +23,8 @@ PROOF = "reconciler_proof_"
 PROVEN_WITHIN = 2.0
 # One change may be seen in the instant before it is announced; two in a row were not announced at all.
 MOST_MISSED = 2
+# Longer than anybody means, and short enough for the system's counter of milliseconds.
+_LONGEST_REST = 86_400.0
 
 # Rows that were restored may have any generation: the server's start, the database and the file of the table
 # tell that they are others.
@@ -74,7 +77,7 @@ class Waker:
         polled = select.poll()
         for descriptor in (self._reader, *more):
             polled.register(descriptor, select.POLLIN)
-        polled.poll(max(0.0, seconds) * 1000)
+        polled.poll(min(max(0.0, seconds), _LONGEST_REST) * 1000)
         try:
             return bool(os.read(self._reader, 4096))
         except BlockingIOError:
@@ -163,7 +166,8 @@ class Feed:
 
     def abandon(self) -> None:
         """After a fork: never touch the connection again, which is the parent's, and let go of its socket."""
-        with suppress(OSError):
+        # A connection that broke has let go of its socket already.
+        with suppress(OSError, psycopg.Error):
             nothing = os.open(os.devnull, os.O_RDWR)
             # Whatever is still written to it goes nowhere.
             os.dup2(nothing, self._connection.pgconn.socket, inheritable=False)

@@ -194,7 +194,7 @@ def change(connection, version):
 
 def session(registry):
     end = time.monotonic() + 20
-    while (feed := registry._keeper._feed) is None and time.monotonic() < end:
+    while (feed := registry._keeper._turn.feed) is None and time.monotonic() < end:
         time.sleep(0.001)
     return feed._connection.info.backend_pid
 
