@@ -75,6 +75,10 @@ class Call(NamedTuple):
     renamed: Mapping[str, str] = {}
 
 
+# More is no count: past it JSON's readers round.
+MOST_TOKENS = 2**53
+
+
 class Reply(NamedTuple):
     """What a model answered.
 

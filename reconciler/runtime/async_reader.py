@@ -22,8 +22,14 @@ from reconciler.store.async_doors import (
 class AsyncReads:
     """What can be read by a door that does not wait."""
 
-    def __init__(self, door: AsyncDoor) -> None:
+    def __init__(self, door: AsyncDoor, url: str | None = None) -> None:
         self._door = door
+        self._url = url
+
+    @property
+    def url(self) -> str | None:
+        """The database, where the connections are the reader's own; it may hold a password."""
+        return self._url
 
     async def get_provider_model(self, provider: str, model_id: str) -> ProviderModelConfigResponse | None:
         """A model as it is to be used now; `None` where the registry has none.
@@ -111,5 +117,5 @@ class AsyncProviderConfigReader(AsyncReads):
         """
         async with async_engine(url, connections=connections, patience=patience) as engine:
             made = cls.__new__(cls)
-            AsyncReads.__init__(made, AsyncEngineDoor(engine))
+            AsyncReads.__init__(made, AsyncEngineDoor(engine), url)
             yield made

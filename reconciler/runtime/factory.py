@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol, TypeAlias
 from reconciler import kinds
 from reconciler.errors import NotFoundError, ProviderConfigError, UsageError
 from reconciler.runtime import calling
+from reconciler.runtime.async_reader import AsyncProviderConfigReader
 from reconciler.runtime.calls import Calls
 from reconciler.runtime.providers import OURS, LLMProvider
 from reconciler.runtime.recorder import Recorder, recorder_for
@@ -129,7 +130,7 @@ class ProviderFactory:
     def close(self) -> None:
         """Write what was counted."""
         if self._means.recorder is not None:
-            self._means.recorder.flush()
+            self._means.recorder.finish()
 
     @property
     def _waits(self) -> bool:
@@ -215,7 +216,5 @@ def _recorder_of(source: ConfigSource) -> Recorder | None:
     if isinstance(source, Calls):
         door = source._around.door.apart()  # noqa: SLF001 - as above
         return recorder_for(door, door.opened)
-    if isinstance(source, Registry):
-        url = source.url
-        return recorder_for(url, lambda: connect(url))
-    return None
+    url = source.url if isinstance(source, (Registry, AsyncProviderConfigReader)) else None
+    return None if url is None else recorder_for(url, lambda: connect(url))

@@ -20,7 +20,7 @@ class Generator:
 
     Each call reads the configuration anew, so that a change counts from the next call on. Any number of
     threads and of event loops may share one. What was asked is counted by hour and model in the registry's
-    database; see `ProviderConfigService.usage`.
+    database, but for a reader over a caller's `AsyncSession`; see `ProviderConfigService.usage`.
 
     Args:
         provider_config_service: Where configurations come from: a `ProviderConfigService`, a `Registry`,

@@ -5,6 +5,7 @@ kept as long as somebody may call again, and closed in the loop that it belongs 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Hashable, Mapping
@@ -83,3 +84,12 @@ def line_of(access: Access) -> Line:
         if line is None:
             line = _lines[key] = Line(access)
         return line
+
+
+def _begin_anew() -> None:
+    """After a fork: a lock as it happened to be."""
+    global _lock  # noqa: PLW0603 - there is one in a process
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -5,7 +5,6 @@ the first call, so that connections are kept between calls whoever makes them, f
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import threading
 from collections.abc import Coroutine
@@ -72,19 +71,31 @@ def submit(work: Coroutine[Any, Any, Made]) -> Future[Made]:
     return asyncio.run_coroutine_threadsafe(work, running().loop)
 
 
+def require_elsewhere() -> None:
+    """Refuse to wait in the loop's own thread, which would wait for itself.
+
+    Raises:
+        UsageError: This is that thread (`own-loop`).
+    """
+    if _running is not None and _running.is_here:
+        raise UsageError(
+            "A call that waits was made where calls are waited for.",
+            code="own-loop",
+            hint="await agenerate() or iterate over astream() there",
+        )
+
+
 def wait_for(work: Coroutine[Any, Any, Made]) -> Made:
     """Run a coroutine in the loop and wait for it; an interruption, as by Ctrl-C, cancels it.
 
     Raises:
         UsageError: This is the loop's own thread, which would wait for itself (`own-loop`).
     """
-    if running().is_here:
+    try:
+        require_elsewhere()
+    except UsageError:
         work.close()
-        raise UsageError(
-            "A call that waits was made where calls are waited for.",
-            code="own-loop",
-            hint="await agenerate() or iterate over astream() there",
-        )
+        raise
     future = submit(work)
     try:
         return future.result()
@@ -98,7 +109,8 @@ async def awaited(work: Coroutine[Any, Any, Made]) -> Made:
     return await asyncio.wrap_future(submit(work))
 
 
-def _stop() -> None:
+def stop() -> None:
+    """At the program's end: cancel what is under way."""
     if _running is not None:
         _running.stop()
 
@@ -111,5 +123,4 @@ def _forget() -> None:
     _running, _lock = None, threading.Lock()
 
 
-atexit.register(_stop)
 os.register_at_fork(after_in_child=_forget)

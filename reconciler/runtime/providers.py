@@ -166,7 +166,7 @@ class LLMProvider:
     def close(self) -> None:
         """Write what was counted; connections close by themselves when nobody can call any more."""
         if self._means is not None and self._means.recorder is not None:
-            self._means.recorder.flush()
+            self._means.recorder.finish()
 
     def __enter__(self) -> Self:
         return self

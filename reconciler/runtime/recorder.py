@@ -4,18 +4,18 @@ microsecond for it, and never waits for the database.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from reconciler.errors import ProviderConfigError
+from reconciler.protocols.generation import MOST_TOKENS
 from reconciler.store import usage
 from reconciler.store.session import Connection
 from reconciler.store.usage import UsageRow
@@ -30,6 +30,11 @@ KEPT_HOURS = 48
 _HOUR = 3600
 # What is left at the program's end is written, but a database that is away does not keep it from ending.
 _GOODBYE = 5.0
+# A stream that was left is counted as soon as its connection is closed.
+_LEAVING = 1.0
+# Nobody waits for longer for another thread that waits for the server.
+_PATIENCE = 5.0
+_LONGEST_MS = 2**31 - 1
 
 
 class _Key(NamedTuple):
@@ -52,9 +57,9 @@ class Recorder:
     def __init__(self, opened: Opened, *, clock: Callable[[], float] = time.time) -> None:
         self._opened = opened
         self._clock = clock
-        self._sums: dict[_Key, list[int]] = {}
-        self._lock = threading.Lock()
         self._is_told = False
+        self._sums: dict[_Key, list[int]]
+        self.forget()
         _recorders.add(self)
 
     def count(
@@ -69,44 +74,102 @@ class Recorder:
     ) -> None:
         """Count a call that has ended; it is written later."""
         key = _Key(int(self._clock()) // _HOUR, provider, model_id, outcome)
+        more = (1, _tokens(input_tokens), _tokens(output_tokens), latency_ms)
         with self._lock:
-            _add(self._sums, key, (1, input_tokens or 0, output_tokens or 0, latency_ms), latency_ms)
+            _add(self._sums, key, more, min(latency_ms, _LONGEST_MS))
         _writer.wants(self)
 
-    def flush(self) -> bool:
-        """Write what was counted, and tell whether that worked; if not, it is kept and written later."""
-        with self._lock:
-            taken, self._sums = self._sums, {}
-        if not taken:
-            return True
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """While a stream is read that will be counted; `finish` waits for it."""
+        with self._settled:
+            self._streams += 1
         try:
-            with self._opened() as connection:
-                usage.add(connection, [_row(key, sums) for key, sums in taken.items()])
-        except ProviderConfigError as error:
-            self._keep(taken, error)
+            yield
+        finally:
+            with self._settled:
+                self._streams -= 1
+                self._settled.notify_all()
+
+    def finish(self) -> None:
+        """Write what was counted, and what is counted in a moment: streams that were just left are when they
+        are closed.
+        """
+        with self._settled:
+            self._settled.wait_for(lambda: not self._streams, _LEAVING)
+        self.flush()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to write failed."""
+        return self._is_told
+
+    def flush(self) -> bool:
+        """Write what was counted, and tell whether that worked; if not, it is kept and written later.
+
+        What another thread is writing is written too when this returns.
+        """
+        if not self._writing.acquire(timeout=_PATIENCE):
             return False
-        self._is_told = False
-        return True
+        try:
+            return self._flush()
+        finally:
+            self._writing.release()
 
     def forget(self) -> None:
-        """After a fork: what was counted before is the parent's to write."""
-        self._sums, self._lock = {}, threading.Lock()
+        """Begin with nothing: after a fork, what was counted before is the parent's to write."""
+        self._sums, self._streams = {}, 0
+        self._lock, self._writing, self._settled = threading.Lock(), threading.Lock(), threading.Condition()
 
-    def _keep(self, taken: dict[_Key, list[int]], error: ProviderConfigError) -> None:
+    def _flush(self) -> bool:
+        with self._lock:
+            taken, self._sums = self._sums, {}
+        why = "it was interrupted"
+        try:
+            if taken:
+                self._write(taken)
+            taken = {}
+        except ProviderConfigError as error:
+            why = error.message
+            if error.code == "closed":
+                _drop(taken.values(), why)
+                taken = {}
+        except Exception as error:  # noqa: BLE001 - an application's engine may raise whatever it likes
+            why = type(error).__name__
+        finally:
+            if taken:
+                self._keep(taken, why)
+        return not taken
+
+    def _write(self, taken: dict[_Key, list[int]]) -> None:
+        with self._opened() as connection:
+            refused = usage.add(connection, [_row(key, sums) for key, sums in taken.items()])
+        self._is_told = False
+        if refused:
+            logger.warning("The usage of %s was dropped: PostgreSQL refused it.", refused)
+
+    def _keep(self, taken: dict[_Key, list[int]], why: str) -> None:
         first = int(self._clock()) // _HOUR - KEPT_HOURS
-        late = 0
         with self._lock:
             for key, (*sums, longest) in taken.items():
                 if key.hour > first:
                     _add(self._sums, key, sums, longest)
-                else:
-                    late += sums[0]
-        if late:
-            logger.warning("The usage of %s calls was dropped: it could not be written in time.", late)
+        _drop((sums for key, sums in taken.items() if key.hour <= first), "it could not be written in time")
         if not self._is_told:
             self._is_told = True
-            logger.warning("Usage is not written for now, and kept: %s", error.message)
+            logger.warning("Usage is not written for now, and kept: %s", why)
         _writer.wants(self)
+
+
+def _drop(sums: Iterable[list[int]], why: str) -> None:
+    calls = sum(calls for calls, *_ in sums)
+    if calls:
+        logger.warning("The usage of %s calls was dropped: %s", calls, why)
+
+
+def _tokens(count: object) -> int:
+    """A count as a provider gave it, or a program's own provider; what is no count is none."""
+    return min(max(count, 0), MOST_TOKENS) if isinstance(count, int) else 0
 
 
 def _add(sums: dict[_Key, list[int]], key: _Key, more: tuple[int, ...] | list[int], longest: int) -> None:
@@ -136,13 +199,18 @@ class _Writer:
 
     def wants(self, recorder: Recorder) -> None:
         """Remember who has something to write; they live until it is written."""
-        if recorder in self._waiting and self._thread is not None:
+        if recorder in self._waiting and (self._is_running or self._is_closing.is_set()):
             return
         with self._lock:
             self._waiting.add(recorder)
-            if self._thread is None:
+            # At the program's end a thread would be stopped in the middle of its work.
+            if not self._is_running and not self._is_closing.is_set():
                 self._thread = threading.Thread(target=self._run, name="reconciler-usage", daemon=True)
                 self._thread.start()
+
+    @property
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
         """Write what is left, within some seconds."""
@@ -182,7 +250,18 @@ def flush(name: object) -> None:
     with _naming:
         recorder = _named.get(name)
     if recorder is not None:
-        recorder.flush()
+        recorder.finish()
+
+
+def flush_all(name: object) -> None:
+    """Write what this program has counted, under whatever names: several may be of one database. Those that
+    cannot be written at present are not waited for, but for the one that is named.
+    """
+    with _naming:
+        named = _named.get(name)
+    for recorder in tuple(_recorders):
+        if recorder is named or not recorder.is_failing:
+            recorder.flush()
 
 
 def _begin_anew() -> None:
@@ -193,9 +272,9 @@ def _begin_anew() -> None:
         recorder.forget()
 
 
-def _end() -> None:
+def write_the_last() -> None:
+    """At the program's end: write what is left, within some seconds."""
     _writer.close()
 
 
-atexit.register(_end)
 os.register_at_fork(after_in_child=_begin_anew)

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from reconciler.runtime import loop
 from reconciler.runtime.generation import Generation
 
 # A piece, the whole at the end, or why there is no end.
@@ -56,6 +57,9 @@ class Stream(_Delivery):
 
     A `for` that is left early closes the connection, and so do `close()` and the end of a `with`.
 
+    Raises:
+        UsageError: It is read in the loop of all calls, which would wait for itself (`own-loop`).
+
     >>> with generator.stream("openai", "gpt-4o", "Where are the maps?") as pieces:
     ...     "|".join(pieces), pieces.generation.output_tokens
     ('In| the| reading| room.', 5)
@@ -63,6 +67,7 @@ class Stream(_Delivery):
 
     def __init__(self, begin: Callable[[Put], Future[None]]) -> None:
         super().__init__()
+        loop.require_elsewhere()
         self._arrived: SimpleQueue[Arrival] = SimpleQueue()
         self._fetching = begin(self._arrived.put)
 
@@ -91,6 +96,7 @@ class Stream(_Delivery):
         if self._is_over:
             return None
         try:
+            loop.require_elsewhere()
             arrival = self._arrived.get()
         except BaseException:
             self.close()

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from reconciler.errors import UsageError
+from reconciler.runtime import recorder
 from reconciler.runtime.calls import Calls
-from reconciler.runtime.recorder import recorder_for
 from reconciler.store import usage
 
 _HOUR = timedelta(hours=1)
@@ -73,25 +73,36 @@ class Usage(Calls):
             until: Only hours that began before this time.
 
         Raises:
-            UsageError: A time has no time zone (`bad-time`).
+            UsageError: A time is none, or has no time zone (`bad-time`).
             StoreUnavailableError: PostgreSQL did not answer.
 
         >>> _ = generator.generate("openai", "gpt-4o", "Where are the maps?")
         >>> [(row.model_id, row.outcome, row.calls) for row in service.usage(provider="openai")]
         [('gpt-4o', 'ok', 1)]
         """
-        for time in (since, until):
-            if time is not None and time.tzinfo is None:
-                raise UsageError("A time needs its time zone.", code="bad-time", hint="datetime.now(UTC)")
+        _require_times(since, until)
         door = self._around.door
-        apart = door.apart()
-        recorder_for(apart, apart.opened).flush()
+        recorder.flush_all(door.apart())
         with door.opened(reading=True) as connection:
             rows = usage.read(
                 connection,
                 provider=provider,
                 model_id=model_id,
-                since=None if since is None else since - _HOUR,
+                since=None if since is None else _an_hour_before(since),
                 until=until,
             )
         return tuple(UsageResponse(**row._asdict()) for row in rows)
+
+
+def _require_times(*times: object) -> None:
+    for time in times:
+        if time is not None and (not isinstance(time, datetime) or time.tzinfo is None):
+            raise UsageError(
+                "A time is a datetime with its time zone.", code="bad-time", hint="datetime.now(UTC)"
+            )
+
+
+def _an_hour_before(time: datetime) -> datetime:
+    """The hours that reach beyond a time began less than an hour before; there is none before the first."""
+    first = datetime.min.replace(tzinfo=time.tzinfo)
+    return max(time, first + _HOUR) - _HOUR

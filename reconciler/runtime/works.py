@@ -5,9 +5,10 @@ as a value, so that no error bears the insides of a call with it.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
@@ -17,10 +18,10 @@ from reconciler.engine.probers import access_of
 from reconciler.errors import GenerationError
 from reconciler.protocols.exchange import Verdict
 from reconciler.protocols.generation import Piece, Reply
-from reconciler.runtime import calling
+from reconciler.runtime import calling, loop
 from reconciler.runtime.generation import Generation
 from reconciler.runtime.lines import Line, line_of
-from reconciler.runtime.recorder import Recorder
+from reconciler.runtime.recorder import Recorder, write_the_last
 from reconciler.runtime.responses import ProviderModelConfigResponse
 from reconciler.runtime.streams import Put
 from reconciler.settings import Settings, from_environment
@@ -79,6 +80,13 @@ async def delivered(
     model: Answering, target: ProbeTarget, prompt: Prompt, put: Put, recorder: Recorder | None
 ) -> None:
     """Put the pieces of a model's answer as they come, and then the whole, or the error to raise."""
+    with nullcontext() if recorder is None else recorder.streaming():
+        await _delivered(model, target, prompt, put, recorder)
+
+
+async def _delivered(
+    model: Answering, target: ProbeTarget, prompt: Prompt, put: Put, recorder: Recorder | None
+) -> None:
     started, pieces = perf_counter(), list[Piece]()
     try:
         verdict = await _passed_on(model.pieces(target, prompt), pieces, put)
@@ -135,3 +143,12 @@ def _failed(
         latency_ms = round((perf_counter() - started) * 1000)
         recorder.count(config.provider_name, config.model_id, outcome, latency_ms=latency_ms)
     return error
+
+
+def _end() -> None:
+    """Streams that are cancelled have cost something, so they are counted before the last is written."""
+    loop.stop()
+    write_the_last()
+
+
+atexit.register(_end)

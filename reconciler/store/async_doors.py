@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from reconciler.errors import UsageError
 from reconciler.store.doors import known_errors, require_usable
+from reconciler.store.engines import remember
 from reconciler.store.fetching import Asked, AsyncConnection, Row, fetched_meanwhile
 from reconciler.store.session import OPTIONS, checked_url, translated
 
@@ -128,6 +129,7 @@ async def async_engine(url: str, *, connections: int, patience: float) -> AsyncI
         # Else every new connection asks what number this type has here.
         use_native_hstore=False,
     )
+    remember(engine.sync_engine)
     try:
         yield engine
     finally:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import psycopg
+
 from reconciler.core.collector import paused
 from reconciler.store.session import Connection
 
@@ -61,16 +63,42 @@ ORDER BY hour, provider_name COLLATE "C", model_id COLLATE "C", outcome COLLATE 
 """
 
 
-def add(connection: Connection, rows: Sequence[UsageRow]) -> None:
+# What PostgreSQL will not take at another time either.
+_NEVER_TAKEN = (psycopg.DataError, psycopg.IntegrityError, UnicodeError)
+
+
+def add(connection: Connection, rows: Sequence[UsageRow]) -> tuple[UsageRow, ...]:
     """Add to the sums that are stored; no two rows are of the same hour, model and outcome.
+
+    Args:
+        connection: A connection in autocommit mode.
+        rows: What to add.
+
+    Returns:
+        The rows that PostgreSQL will never take; all others are stored.
 
     Raises:
         StoreUnavailableError: PostgreSQL did not answer, or this user may not write.
     """
-    if rows:
-        # In one order, so that two programs wait for each other and never in a circle.
-        columns = zip(*sorted(rows), strict=True)
-        connection.execute(_ADD, [list(column) for column in columns])
+    # In one order, so that two programs wait for each other and never in a circle.
+    ordered = sorted(rows)
+    try:
+        _add(connection, ordered)
+    except _NEVER_TAKEN:
+        return tuple(row for row in ordered if not _takes(connection, row))
+    return ()
+
+
+def _takes(connection: Connection, row: UsageRow) -> bool:
+    try:
+        _add(connection, [row])
+    except _NEVER_TAKEN:
+        return False
+    return True
+
+
+def _add(connection: Connection, rows: Sequence[UsageRow]) -> None:
+    connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
 
 
 def read(

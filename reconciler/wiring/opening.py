@@ -86,10 +86,14 @@ def open_registry(url: str | None = None, *, poll: float = 1.0) -> Iterator[Regi
     ...     registry.get("openai", "gpt-4o").parameters.temperature
     0.7
     """
+    from reconciler.runtime import recorder
     from reconciler.runtime.registry import Registry
 
     with named_database(_settings(url), logger.info) as place, Registry(place, poll=poll) as registry:
-        yield registry
+        try:
+            yield registry
+        finally:
+            recorder.flush(place)
 
 
 @asynccontextmanager
@@ -114,6 +118,7 @@ async def open_reader(url: str | None = None) -> AsyncIterator[AsyncProviderConf
     >>> asyncio.run(temperature())
     0.7
     """
+    from reconciler.runtime import recorder
     from reconciler.runtime.async_reader import AsyncProviderConfigReader
 
     with ExitStack() as stack:
@@ -122,7 +127,11 @@ async def open_reader(url: str | None = None) -> AsyncIterator[AsyncProviderConf
         place = await asyncio.to_thread(stack.enter_context, database)
         await asyncio.to_thread(_require_current, place)
         async with AsyncProviderConfigReader.opened(place) as reader:
-            yield reader
+            try:
+                yield reader
+            finally:
+                # An embedded server may end after this.
+                await asyncio.to_thread(recorder.flush, place)
 
 
 def _settings(url: str | None) -> Settings:

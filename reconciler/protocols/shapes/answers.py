@@ -5,12 +5,12 @@ where texts, models and counts stand.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from reconciler.core.provider_kind import Endpoint
 from reconciler.core.wire import merged, nested, value_at, without
 from reconciler.protocols.exchange import Answer
-from reconciler.protocols.generation import Call, Reply, Work
+from reconciler.protocols.generation import MOST_TOKENS, Call, Reply, Work
 from reconciler.protocols.shapes.places import joined_texts, model_in
 
 _ASKED = ("prompt_tokens", "input_tokens")
@@ -57,9 +57,13 @@ def reply(answer: Answer, endpoint: Endpoint, *, text: str = "", finish_reason: 
 
 
 def count_at(document: Any, *paths: str) -> int | None:
-    """The first whole number at some dotted places."""
+    """The first number at some dotted places that may be a count."""
     found = (value_at(document, path) for path in paths)
-    return next((one for one in found if isinstance(one, int) and not isinstance(one, bool)), None)
+    return next((one for one in found if _is_count(one)), None)
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
 
 
 def first_of(document: Any, name: str) -> Mapping[str, Any] | None:
