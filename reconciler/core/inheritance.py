@@ -12,6 +12,8 @@ NOT_INHERITED = frozenset({"description", "use_case", "labels"})
 # Free mappings are inherited field by field, as overlays merge them.
 _MERGED = frozenset({"extra"})
 _DEFAULTS = {"unsupported": "warn"}
+# Never unset and never empty, and nearly all that there is.
+_PLAIN = frozenset({bool, float, int, str})
 
 
 class Child(NamedTuple):
@@ -103,12 +105,14 @@ def _deep(parent: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stripped(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is unset: `null` at any depth, what is empty then, and what is the default anyway."""
-    stripped = {name: without_nulls(value) if name in _MERGED else value for name, value in values.items()}
-    return {
-        name: value
-        for name, value in stripped.items()
-        if value not in (None, [], {}) and _DEFAULTS.get(name) != value
-    }
+    stripped = {}
+    for name, value in values.items():
+        if value.__class__ in _PLAIN:
+            if name not in _DEFAULTS or _DEFAULTS[name] != value:
+                stripped[name] = value
+        elif (rest := without_nulls(value) if name in _MERGED else value) not in (None, [], {}):
+            stripped[name] = rest
+    return stripped
 
 
 def without_nulls(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.core import rules
 from reconciler.core.address import DEFAULT_PARAMETERS, LEVELS, Address, EntityKind
@@ -18,6 +18,7 @@ from reconciler.core.policy import in_use, some
 from reconciler.core.provider_kind import ProviderKind
 from reconciler.core.references import used_by_model
 from reconciler.core.registration import Fault, Stored, activation_of, probe_of
+from reconciler.core.rule_checks import RuleChecks
 from reconciler.core.rules import PARAMETER_FIELDS
 from reconciler.core.state import Spec
 
@@ -58,8 +59,7 @@ class View:
             if (desired := change.desired) is not None:
                 self._now[change.address.kind][change.address.key] = (desired.spec, desired.active)
         self._kinds: dict[str, tuple[ProviderKind | None, ProviderKind | None]] = {}
-        self._ranges: dict[tuple[Any, ...], Mapping[str, tuple[float, float]]] = {}
-        self._findings: dict[tuple[Any, ...], tuple[rules.Finding, ...]] = {}
+        self._rule_checks = RuleChecks()
 
     def spec(self, address: Address) -> Spec | None:
         """What an entity says afterwards; `None` where there is none."""
@@ -228,7 +228,7 @@ class View:
             values = sets[name][0] if name in sets else None
             if kind is None or not values:
                 continue
-            findings = self._found(kind, model_id, mode, name, values)
+            findings = self._rule_checks.found(kind, model_id, mode, values, name=name)
             if findings and not self._was_asked_before(Address("model", key), kind, mode, values):
                 found.append((Address("model", key), findings))
         return tuple(found)
@@ -254,22 +254,6 @@ class View:
             )
         return self._kinds[provider]
 
-    def _found(
-        self, kind: ProviderKind, model_id: str, mode: str, name: str, values: Spec
-    ) -> tuple[rules.Finding, ...]:
-        """What a kind says of a set; asked once for all models of a variant that share it."""
-        known = (kind.name, kind.built_in)
-        ranges = self._ranges.get(known)
-        if ranges is None:
-            ranges = self._ranges[known] = rules.plain_ranges(kind)
-        if _is_plain(values, ranges):
-            return ()
-        variant = rules.variant_of(kind, model_id, mode)
-        key = (*known, kind.variants.index(variant) if variant else None, mode, name)
-        if key not in self._findings:
-            self._findings[key] = rules.check(kind, model_id=model_id, mode=mode, parameters=values)
-        return self._findings[key]
-
     def _in_use(self) -> Iterator[Fault]:
         leaving = [change for change in self._changes if isinstance(change, Deactivate)]
         for refusal in in_use(tuple(self._changes), leaving, self._rows):
@@ -287,25 +271,6 @@ class View:
                 message = f"{change.address} would be deactivated and {provider} is protected"
                 hint = "update the provider with protected=False first"
                 yield Fault("status", message, hint, change.address, "protected")
-
-
-# Fields of a set that describe it, and say nothing to a provider.
-_SILENT = frozenset({"description", "use_case", "labels", "unsupported", "extra"})
-
-
-def _is_plain(values: Spec, ranges: Mapping[str, tuple[float, float]]) -> bool:
-    """Whether a set holds numbers within ranges and nothing else, as nearly all do."""
-    for name, value in values.items():
-        if name not in ranges:
-            if name in _SILENT:
-                continue
-            return False
-        least, greatest = ranges[name]
-        if value.__class__ is not float and value.__class__ is not int:
-            return False
-        if not least <= value <= greatest:
-            return False
-    return True
 
 
 def _activation(address: Address, kind: ProviderKind, level: str) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from reconciler.core import rules
 from reconciler.core.problem import Place, Problem, Related
 from reconciler.core.provider_kind import ProviderKind
+from reconciler.core.rule_checks import RuleChecks
 from reconciler.core.state import Spec
 from reconciler.source.collect import Table
 from reconciler.source.places import clean, place
@@ -44,30 +45,15 @@ class Checker:
 
     def __init__(self, sets: Table[SetRecord]) -> None:
         self._sets = sets
-        self._known: dict[tuple[str, int | None, str, str], tuple[rules.Finding, ...]] = {}
+        self._checks = RuleChecks()
 
     def problems(self, kind: ProviderKind, model_id: str, mode: str, used: Used) -> Iterator[Problem]:
         """What a kind has against a model's parameters."""
         if not used.values:
             return
-        findings = self._findings(kind, model_id, mode, used)
+        findings = self._checks.found(kind, model_id, mode, used.values, name=used.name)
         if findings:
             yield from self._told(findings, used)
-
-    def _findings(
-        self, kind: ProviderKind, model_id: str, mode: str, used: Used
-    ) -> tuple[rules.Finding, ...]:
-        if used.name is None:
-            return rules.check(kind, model_id=model_id, mode=mode, parameters=used.values)
-        variant = rules.variant_of(kind, model_id, mode)
-        # Not by its name: two variants of a user's kind may have the same.
-        number = kind.variants.index(variant) if variant else None
-        key = (kind.name, number, mode, used.name)
-        known = self._known.get(key)
-        if known is None:
-            known = rules.check(kind, model_id=model_id, mode=mode, parameters=used.values)
-            self._known[key] = known
-        return known
 
     def _told(self, findings: Iterable[rules.Finding], used: Used) -> Iterator[Problem]:
         shared = []

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reconciler import kinds
 from reconciler.core import collector
 from reconciler.core.problem import Place, Problem, has_errors, in_order
 from reconciler.core.state import DesiredState, Identity, SourceFile
 from reconciler.errors import SourceError, UsageError
-from reconciler.source import files, git
+from reconciler.source import files, git, twofold
 
 if TYPE_CHECKING:  # pydantic and the YAML parser are loaded by those who read files
     from reconciler.core.address import Address
     from reconciler.core.state import Desired
+    from reconciler.source.document import Reader
     from reconciler.source.places import Fault
     from reconciler.source.records import FileRecord
+
+# Bytes of files from which on a second process saves more than it costs.
+_PAYS: Final = 256 * 1024
 
 
 def load(directory: Path, *, identity: Identity | None = None) -> DesiredState:
@@ -34,11 +39,9 @@ def load(directory: Path, *, identity: Identity | None = None) -> DesiredState:
     """
     require_directory(directory)
     listing = files.find(directory)
-    faults = list(listing.faults)
     with collector.paused():
-        # The faults of files are complete once all of them have been read, which `state_of` does first.
         where = identity or git.identity(directory)
-        return state_of(_contents(listing, faults), identity=where, faults=faults)
+        return _state(_read(listing.files), identity=where, faults=listing.faults)
 
 
 def require_valid(state: DesiredState) -> None:
@@ -47,27 +50,77 @@ def require_valid(state: DesiredState) -> None:
         raise SourceError(state.problems)
 
 
-def state_of(
-    contents: Iterable[tuple[str, bytes]], *, identity: Identity, faults: Iterable[tuple[str, Fault]] = ()
-) -> DesiredState:
-    """The desired state that files say, given as names and bytes in the order of their names.
+def state_of(contents: Iterable[tuple[str, bytes]], *, identity: Identity) -> DesiredState:
+    """The desired state that files say, given as names and bytes in the order of their names."""
+    from reconciler.source.document import Reader
 
-    `faults` are what is wrong with files that could not be read, by name.
+    reader = Reader()
+    return _state([_said(reader, name, content) for name, content in contents], identity=identity)
+
+
+class _Read(NamedTuple):
+    """One file that was read: what it says, or why that cannot be had."""
+
+    name: str
+    sha256: str = ""
+    record: FileRecord | None = None
+    fault: Fault | None = None
+
+
+def _read(found: Sequence[files.Found]) -> list[_Read]:
+    """What all files say, in their order; two processes read them where that pays."""
+    from reconciler.source.document import Reader
+
+    reader = Reader()
+
+    def work(some: Sequence[files.Found]) -> list[_Read]:
+        return [_one(reader, one) for one in some]
+
+    if twofold.is_possible() and _sum_of_sizes(found) >= _PAYS:
+        return twofold.worked(work, found)
+    return work(found)
+
+
+def _one(reader: Reader, found: files.Found) -> _Read:
+    try:
+        content = files.read(found)
+    except files.UnreadableError as error:
+        return _Read(found.name, fault=error.fault)
+    return _said(reader, found.name, content)
+
+
+def _said(reader: Reader, name: str, content: bytes) -> _Read:
+    return _Read(name, hashlib.sha256(content).hexdigest(), reader.read(name, content))
+
+
+def _sum_of_sizes(found: Iterable[files.Found]) -> int:
+    """How many bytes there seem to be."""
+    total = 0
+    for one in found:
+        with suppress(OSError):
+            total += os.stat(one.path).st_size  # noqa: PTH116 a `Path` for each takes longer than this
+    return total
+
+
+def _state(
+    read: Sequence[_Read], *, identity: Identity, faults: Iterable[tuple[str, Fault]] = ()
+) -> DesiredState:
+    """The desired state that files say, given in the order of their names.
+
+    `faults` are what is wrong with what is no file, by name.
     """
     from reconciler.source import collect, resolve
-    from reconciler.source.document import Reader
     from reconciler.source.places import problem
 
-    reader, records, digests = Reader(), [], {}
-    for name, content in contents:
-        digests[name] = hashlib.sha256(content).hexdigest()
-        records.append(reader.read(name, content))
+    records = [one.record for one in read if one.record is not None]
     catalogue = collect.collect(records)
     resolved = resolve.resolve(catalogue, records)
     problems = [problem(name, fault) for name, fault in faults]
+    problems += [problem(one.name, one.fault) for one in read if one.fault is not None]
     problems += catalogue.problems + resolved.problems
     if not has_errors(problems):
         problems.extend(empties(records, resolved.entities))
+    digests = {one.name: one.sha256 for one in read if one.record is not None}
     return DesiredState(
         entities=resolved.entities,
         files=source_files(digests, resolved.entities, records),
@@ -89,16 +142,6 @@ def errors_of(texts: Mapping[str, str]) -> tuple[Problem, ...]:
     with collector.paused():
         state = state_of(contents, identity=Identity("texts"))
     return tuple(problem for problem in state.problems if problem.severity == "error")
-
-
-def _contents(listing: files.Listing, faults: list[tuple[str, Fault]]) -> Iterator[tuple[str, bytes]]:
-    for found in listing.files:
-        try:
-            content = files.read(found)
-        except files.UnreadableError as error:
-            faults.append((found.name, error.fault))
-        else:
-            yield found.name, content
 
 
 def require_directory(directory: Path) -> None:

@@ -15,6 +15,10 @@ from reconciler.source.places import Fault
 class Unset:
     """The type of `UNSET`: nothing is said, which is not the same as `null`."""
 
+    def __reduce__(self) -> str:
+        # There is one, in every process.
+        return "UNSET"
+
 
 UNSET: Final = Unset()
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler import kinds
-from reconciler.core import objections, rules
+from reconciler.core import rule_checks, rules
 from reconciler.core.address import Address, model_address
 from reconciler.core.changes import Activate, Create, Deactivate, Update
 from reconciler.core.objections import View
@@ -501,7 +501,7 @@ sets = st.dictionaries(
 )
 def test_a_set_that_is_plainly_well_is_well_by_every_rule(values, name, model_id):
     kind = kinds.built_in(name)
-    if objections._is_plain(values, rules.plain_ranges(kind)):
+    if rule_checks._is_plain(values, rules.plain_ranges(kind)):
         for mode in ("chat", "completion", "embedding"):
             assert rules.check(kind, model_id=model_id, mode=mode, parameters=values) == ()
 
@@ -516,5 +516,5 @@ def test_most_sets_are_plainly_well(name):
         "seed": 1,
     }
     ranges = rules.plain_ranges(kinds.built_in(name))
-    assert objections._is_plain({key: value for key, value in values.items() if key in ranges}, ranges)
+    assert rule_checks._is_plain({key: value for key, value in values.items() if key in ranges}, ranges)
     assert "max_new_tokens" in ranges or name == "openai"
