@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -75,14 +76,18 @@ class Plan:
     def summary(self) -> dict[str, int]:
         """How many changes of each action there are, and how many entities need none."""
         counts: dict[str, int] = dict.fromkeys(ACTIONS, 0)
-        for change in self.changes:
-            counts[action_of(change)] += 1
+        for kind, number in Counter(map(type, self.changes)).items():
+            counts[_word_for(kind)] = number
         return {**counts, "unchanged": self.unchanged}
 
 
 def action_of(change: Change) -> str:
     """The word for a change: `create`, `update`, `activate`, `deactivate` or `adopt`."""
-    return type(change).__name__.lower()
+    return _word_for(type(change))
+
+
+def _word_for(kind: type[Change]) -> str:
+    return kind.__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from reconciler.core.address import Address
@@ -95,9 +96,7 @@ def used_by(changes: Sequence[Change], registry: RegistryState) -> dict[Address,
     for change in changes:
         if change.address.kind == "model" and change.desired is not None:
             specs[change.address] = change.desired.spec
-    counts: Counter[Address] = Counter()
-    for spec in specs.values():
-        counts.update(used_by_model(spec))
+    counts = Counter(chain.from_iterable(map(used_by_model, specs.values())))
     return {address: counts[address] for address in shared}
 
 
