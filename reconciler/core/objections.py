@@ -144,8 +144,8 @@ class View:
 
     def _providers(self) -> Iterator[Fault]:
         for change in self._changes:
-            if change.address.kind == "provider" and isinstance(change, (Create, Update, Activate)):
-                yield from self._provider(change.address, change.desired.spec)
+            if change.address.kind == "provider" and (spec := _rewritten(change)) is not None:
+                yield from self._provider(change.address, spec)
 
     def _provider(self, address: Address, spec: Spec) -> Iterator[Fault]:
         kind = self._known.of(spec)
@@ -271,6 +271,14 @@ class View:
                 message = f"{change.address} would be deactivated and {provider} is protected"
                 hint = "update the provider with protected=False first"
                 yield Fault("status", message, hint, change.address, "protected")
+
+
+def _rewritten(change: Change) -> Spec | None:
+    """What a change gives an entity; nothing for one that is only switched off, which is always possible."""
+    if isinstance(change, Deactivate):
+        want = change.desired
+        return None if want is None or is_same(want.spec, change.observed.spec) else want.spec
+    return change.desired.spec if isinstance(change, (Create, Update, Activate)) else None
 
 
 def _activation(address: Address, kind: ProviderKind, level: str) -> Iterator[Fault]:

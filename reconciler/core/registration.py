@@ -189,19 +189,20 @@ def felt(changes: Iterable[Change]) -> Feeling:
 
 
 def _has_other_kind(change: Change) -> bool:
-    match change:
-        case Update(_, _, _, desired, observed) | Activate(_, _, _, desired, observed):
-            return desired.spec.get("kind") != observed.spec.get("kind")
-        case _:
-            return False
+    before, after = _specs(change)
+    return after.get("kind") != before.get("kind")
 
 
 def _waits_no_longer(change: Change) -> bool:
-    match change:
-        case Update(_, _, _, desired, observed) | Activate(_, _, _, desired, observed):
-            return activation_of(observed.spec) == "verified" != activation_of(desired.spec)
-        case _:
-            return False
+    before, after = _specs(change)
+    return activation_of(before) == "verified" != activation_of(after)
+
+
+def _specs(change: Change) -> tuple[Spec, Spec]:
+    """An entity's values before a change and after; nothing where it is new, or keeps its own."""
+    if isinstance(change, Create) or change.desired is None:
+        return {}, {}
+    return change.observed.spec, change.desired.spec
 
 
 def activation_of(provider: Spec) -> str | None:

@@ -14,6 +14,7 @@ from reconciler.core.objections import View
 from reconciler.core.schemas import Limits
 from reconciler.core.state import Spec
 from reconciler.core.transitions import status_of
+from reconciler.runtime import sound
 from reconciler.runtime.reading import read_parameters, read_templates
 from reconciler.runtime.responses import (
     LLMParametersResponse,
@@ -132,6 +133,7 @@ class _Making:
         address = Address("provider", name)
         spec = self._view.spec(address) or {}
         values = {field: deepcopy(spec.get(field)) for field in _OF_PROVIDERS}
+        values["credentials"] = sound.shown_credentials(spec.get("credentials"))
         return {**self._model, **values, "provider_name": name, "is_active": self._view.is_active(address)}
 
     def _parameters(self, name: str) -> LLMParametersResponse:
@@ -158,7 +160,7 @@ class _Making:
 
 # Every model's spec has a set and a mode.
 _FEWEST = 2
-_OF_PROVIDERS = ("kind", "kind_spec", "base_url", "credentials")
+_OF_PROVIDERS = ("kind", "kind_spec", "base_url")
 _SHARED = frozenset({"labels", "stop_sequences", "response_format", "extra"})
 
 

@@ -266,12 +266,12 @@ def _said_of_provider(item: Item) -> tuple[str | None, ...]:
 
 def _provider(item: Item) -> Wish:
     asked = item.asked
-    fields: dict[str, Any] = {}
-    for name in ("kind", "base_url", "credentials"):
-        if (value := getattr(asked, name)) is not None:
-            fields[name] = value
-    if isinstance(given := fields.get("credentials"), dict):
-        fields["credentials"] = {name: value for name, value in given.items() if value is not None} or None
+    credentials: Any = asked.credentials
+    if isinstance(credentials, dict):
+        # What says nothing leaves what is stored.
+        credentials = {name: value for name, value in credentials.items() if value is not None} or None
+    given = {"kind": asked.kind, "base_url": asked.base_url, "credentials": credentials}
+    fields = {name: value for name, value in given.items() if value is not None}
     initial = {"kind": default_kind(asked.provider_name)}
     return Wish(Address("provider", asked.provider_name), fields, initial=initial)
 

@@ -85,9 +85,17 @@ def credentials(text: str | None) -> dict[str, str] | str | None:
     >>> credentials('{"api_key": "env:A_API_KEY", "pin": 1234}'), credentials('"none"'), credentials("[1]")
     ({'api_key': 'env:A_API_KEY', 'pin': '***'}, 'none', '***')
     """
-    if text is None or text == "null":
+    return None if text is None else shown_credentials(parsed(text))
+
+
+def shown_credentials(found: Any) -> dict[str, str] | str | None:
+    """The same of what was read already.
+
+    >>> shown_credentials({"api_key": "sk-0123456789abcdefghijklmn"})
+    {'api_key': '***'}
+    """
+    if found is None:
         return None
-    found = parsed(text)
     if found == "none":
         return "none"
     if not isinstance(found, dict):
