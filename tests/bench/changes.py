@@ -160,20 +160,11 @@ def _limits(models: int, took: dict[str, list[Took]]) -> list[dict[str, Any]]:
     found = []
     for name, other, limits in LIMITS:
         ratio = round(statistics.median(_ratios(took[name], took[other])), 2)
-        found.append(_limit(f"{name} / {other}", limits.get(models), ratio))
+        found.append(figures.limit(f"{name} / {other}", limits.get(models), ratio))
     for name, limits in PEAKS:
         peak = round(max(one.peak for one in took[name]), 1)
-        found.append(_limit(f"{name} MiB", limits.get(models), peak))
+        found.append(figures.limit(f"{name} MiB", limits.get(models), peak))
     return found
-
-
-def _limit(of: str, at_most: float | None, found: float) -> dict[str, Any]:
-    return {
-        "of": of,
-        "at_most": at_most,
-        "found": found,
-        "met": None if at_most is None else found <= at_most,
-    }
 
 
 def _table(sizes: list[dict[str, Any]]) -> str:

@@ -73,6 +73,16 @@ def spread(values: Sequence[float], *, digits: int = 1) -> dict[str, float]:
     return {name: round(value, digits) for name, value in found.items()}
 
 
+def limit(of: str, at_most: float | None, found: float) -> dict[str, Any]:
+    """What was found of something beside what is asked; `None` where nothing is."""
+    return {
+        "of": of,
+        "at_most": at_most,
+        "found": found,
+        "met": None if at_most is None else found <= at_most,
+    }
+
+
 def tell(message: str) -> None:
     """Say on standard error how far it is."""
     print(message, file=sys.stderr, flush=True)
