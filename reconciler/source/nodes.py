@@ -27,7 +27,6 @@ from reconciler.core.schema_secrets import holds_key, may_hold_key
 from reconciler.source import scalars, syntax
 from reconciler.source.places import FAULTS_LIMIT, Fault, Map, Seq, dotted, packed
 
-DEPTH_LIMIT: Final = 100
 ALIAS_LIMIT: Final = 10_000
 NODE_LIMIT: Final = 1_000_000
 # A table of known words spares most of the work; beyond this it would be a leak.
@@ -286,9 +285,9 @@ class _Builder:
 
     def _deepen(self, depth: int, at: int) -> None:
         self._deepest = depth
-        if depth > DEPTH_LIMIT:
-            message = f"mappings and lists are nested more than {DEPTH_LIMIT} levels deep"
-            self._stop("too-deep", at, message, "flatten the file")
+        if depth > syntax.DEPTH_LIMIT:
+            self._tell(syntax.too_deep(at, self._path(self._key)))
+            raise _StopError
 
     def _merge(self, node: Map | Seq | None) -> None:
         """Fill a mapping with the entries that `<<` brings in: its own win, then those named first."""

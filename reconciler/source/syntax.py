@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from yaml import Mark, MarkedYAMLError, YAMLError
 from yaml.reader import ReaderError
 
 from reconciler.source.places import Fault, packed
 
+DEPTH_LIMIT: Final = 100
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _TAB_INDENT = re.compile(r"^ *\t", re.MULTILINE)
 # What libyaml does not read at all.
@@ -35,6 +37,12 @@ def nul(text: str) -> Fault:
     return Fault("bad-text", _at(text, text.index("\0")), "", "the file holds a NUL character", hint)
 
 
+def too_deep(at: int, path: str) -> Fault:
+    """What is nested deeper than anyone reads."""
+    message = f"mappings and lists are nested more than {DEPTH_LIMIT} levels deep"
+    return Fault("too-deep", at, path, message, "flatten the file")
+
+
 def _unreadable(text: str) -> Fault:
     found = _UNREADABLE.search(text)
     if found is None:
@@ -49,6 +57,9 @@ def _unreadable(text: str) -> Fault:
 def _marked(error: MarkedYAMLError, mark: Mark, text: str) -> Fault:
     at = packed(mark.line, mark.column)
     problem = str(error.problem or "this is not YAML")
+    # libyaml 0.2.6 has a limit of its own, and meets it in a row of brackets before it tells of the first.
+    if "maximum nesting depth" in problem:
+        return too_deep(at, "")
     if "invalid Unicode character escape" in problem:
         hint = "write the character itself, or \\U and its eight digits"
         return Fault("bad-text", at, "", "the escape stands for half a character, a lone surrogate", hint)

@@ -4,9 +4,13 @@ import gc
 
 import pytest
 from support.documents import HERE, only, state
+from yaml import Mark
+from yaml.scanner import ScannerError
 
+from reconciler.source import syntax
 from reconciler.source.load import state_of
 from reconciler.source.nodes import build
+from reconciler.source.places import packed
 
 # Nine levels of nine: as many values as there are, were aliases written out.
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -119,3 +123,11 @@ def test_the_garbage_collector_is_as_it_was():
     assert gc.isenabled()
     state("version: 1\n")
     assert gc.isenabled()
+
+
+def test_a_parser_with_a_limit_of_its_own_says_what_ours_says():
+    mark = Mark("", 0, 3, 1000, None, None)
+    error = ScannerError("while increasing flow level", mark, "exceeded maximum nesting depth", mark)
+    told = syntax.fault(error, "[" * 2000)
+    assert (told.code, told.at) == ("too-deep", packed(3, 1000))
+    assert "100 levels" in told.message
